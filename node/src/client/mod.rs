@@ -1,0 +1,319 @@
+//! What a member uses to talk to a colony: it signs, sends, retries and decodes.
+//!
+//! [`Client`] is cheap to clone and works over any [`Transport`]: a libp2p connection, or a direct call within the
+//! process. A request that got no answer is sent again with the same request id, so it is never carried out twice.
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use colony_protocol::{
+    bounded::{Bytes, List, Text},
+    command::{AddChild, Assign, Closing, Command, LeaseRef, Submission},
+    envelope::{Body, EnvelopeError, RequestId, Signed},
+    identity::{Identity, SecretKey},
+    model::{Attribute, LogLine, Process, ProcessId, State, Values, WorkflowId, WorkflowSpec},
+    query::{Query, Selector},
+    refusal::Refusal,
+    reply::{Answer, LeaseStatus, Reply, Response},
+    rpc,
+    time::Span,
+};
+
+use crate::runtime::Runtime;
+
+/// An answer under way.
+pub type Answering = Pin<Box<dyn Future<Output = Result<Vec<u8>, TransportError>> + Send>>;
+
+/// Carries the bytes of a signed request to the colony and brings back the bytes of the outcome.
+pub trait Transport: Send + Sync + std::fmt::Debug + 'static {
+    /// Sends one request; resolves within `timeout`.
+    fn call(&self, request: Vec<u8>, timeout: Duration) -> Answering;
+}
+
+/// Why no answer came.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransportError {
+    /// No node could be reached.
+    #[error("cannot reach the colony: {0}")]
+    Unreachable(String),
+    /// A node was reached, but no answer came in time.
+    #[error("no answer within {0:?}")]
+    TimedOut(Duration),
+    /// The connection broke before the answer.
+    #[error("the connection broke: {0}")]
+    Broken(String),
+}
+
+/// Why a call failed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// No answer came.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The colony refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The request could not be signed or encoded.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// The answer is not one to this question.
+    #[error("the node answered something else than asked: {0}")]
+    Unexpected(&'static str),
+}
+
+/// How long a request is valid beyond the time it may wait for work: room for retries across a failover.
+const LIFETIME: Span = Span::from_secs(30);
+/// How long one attempt waits for an answer beyond the time the request itself may wait.
+const ATTEMPT: Duration = Duration::from_secs(10);
+/// Attempts per call. With [`RETRY_PAUSE`] growing they cover an election.
+const ATTEMPTS: u32 = 4;
+/// Pause before the second attempt; doubled for each further one.
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
+
+/// A member's connection to one colony.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Where bytes go.
+    transport: Arc<dyn Transport>,
+    /// Who signs.
+    key: SecretKey,
+    /// The colony asked.
+    colony: Identity,
+    /// Time and randomness.
+    runtime: Runtime,
+}
+
+impl Client {
+    /// A client of `colony` that signs with `key`.
+    #[must_use]
+    pub fn new(transport: Arc<dyn Transport>, colony: Identity, key: SecretKey, runtime: Runtime) -> Self {
+        Self { transport, key, colony, runtime }
+    }
+
+    /// The same connection for another member.
+    #[must_use]
+    pub fn with_key(&self, key: SecretKey) -> Self {
+        Self { key, ..self.clone() }
+    }
+
+    /// Who this client signs as.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.key.identity()
+    }
+
+    /// The colony it talks to.
+    #[must_use]
+    pub const fn colony(&self) -> Identity {
+        self.colony
+    }
+
+    /// The runtime it was made with.
+    #[must_use]
+    pub const fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Carries out a command.
+    ///
+    /// # Errors
+    /// [`ClientError`]; after [`ClientError::Transport`] the command may or may not have been applied.
+    pub async fn command(&self, command: &Command) -> Result<Reply, ClientError> {
+        let wait = if let Command::Assign(assign) = command { assign.wait } else { Span::ZERO };
+        let payload = command.encode().map_err(EnvelopeError::from)?;
+        match self.call(command.kind(), payload, wait).await? {
+            Response::Reply(reply) => Ok(reply),
+            Response::Answer(_) => Err(ClientError::Unexpected("an answer to a command")),
+        }
+    }
+
+    /// Asks a question.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn query(&self, query: &Query) -> Result<Answer, ClientError> {
+        let wait = if let Query::Watch { wait, .. } = query { *wait } else { Span::ZERO };
+        let payload = query.encode().map_err(EnvelopeError::from)?;
+        match self.call(query.kind(), payload, wait).await? {
+            Response::Answer(answer) => Ok(answer),
+            Response::Reply(_) => Err(ClientError::Unexpected("a reply to a question")),
+        }
+    }
+
+    async fn call(&self, kind: &str, payload: Vec<u8>, wait: Span) -> Result<Response, ClientError> {
+        let signed = self.sign(kind, payload, wait)?;
+        let timeout = wait.to_std().saturating_add(ATTEMPT);
+        let mut pause = RETRY_PAUSE;
+        let mut attempt = 1;
+        loop {
+            let failure = match self.transport.call(signed.clone(), timeout).await {
+                Ok(bytes) => match rpc::decode_outcome(&bytes).map_err(EnvelopeError::from)? {
+                    Err(Refusal::Unavailable(why)) => ClientError::Refused(Refusal::Unavailable(why)),
+                    outcome => return Ok(outcome?),
+                },
+                // Nobody listens: trying again at once does not help, and a person waits.
+                Err(error @ TransportError::Unreachable(_)) => return Err(error.into()),
+                Err(error) => ClientError::Transport(error),
+            };
+            if attempt == ATTEMPTS {
+                return Err(failure);
+            }
+            attempt += 1;
+            self.runtime.sleep(pause).await;
+            pause = pause.saturating_mul(2);
+        }
+    }
+
+    fn sign(&self, kind: &str, payload: Vec<u8>, wait: Span) -> Result<Vec<u8>, EnvelopeError> {
+        let issued = self.runtime.now();
+        let body = Body {
+            colony: self.colony,
+            kind: Text::cut(kind),
+            audience: self.colony,
+            request: RequestId::from_bytes(self.runtime.random()),
+            issued,
+            expires: issued.after(wait).after(LIFETIME),
+            grants: List::default(),
+            payload: Bytes::new(payload).map_err(|_| EnvelopeError::TooLarge)?,
+        };
+        Signed::sign(&body, &self.key)?.to_bytes()
+    }
+
+    /// Queues work: all items or none.
+    ///
+    /// # Errors
+    /// [`ClientError`]; [`Refusal::Invalid`] names the item and field.
+    pub async fn submit(&self, items: Vec<Submission>) -> Result<Vec<ProcessId>, ClientError> {
+        let items = bounded("items", items)?;
+        match self.command(&Command::Submit { items }).await? {
+            Reply::Submitted(ids) => Ok(ids),
+            _ => Err(ClientError::Unexpected("to submit")),
+        }
+    }
+
+    /// Queues a graph of work: all of it or none.
+    ///
+    /// # Errors
+    /// [`ClientError`]; [`Refusal::Invalid`] names the node and field.
+    pub async fn submit_workflow(
+        &self,
+        spec: WorkflowSpec,
+        retry_of: Option<WorkflowId>,
+    ) -> Result<(WorkflowId, Vec<ProcessId>), ClientError> {
+        match self.command(&Command::SubmitWorkflow { spec, retry_of }).await? {
+            Reply::WorkflowSubmitted { workflow, processes } => Ok((workflow, processes)),
+            _ => Err(ClientError::Unexpected("to submit-workflow")),
+        }
+    }
+
+    /// Adds a child below a running process.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn add_child(&self, child: AddChild) -> Result<ProcessId, ClientError> {
+        match self.command(&Command::AddChild(child)).await? {
+            Reply::ChildAdded(id) => Ok(id),
+            _ => Err(ClientError::Unexpected("to add-child")),
+        }
+    }
+
+    /// Asks for work; an empty list means there was none in time.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn assign(&self, ask: Assign) -> Result<Vec<Process>, ClientError> {
+        match self.command(&Command::Assign(ask)).await? {
+            Reply::Assigned { processes, .. } => Ok(processes),
+            _ => Err(ClientError::Unexpected("to assign")),
+        }
+    }
+
+    /// Says that the caller still works on these.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn renew(&self, leases: Vec<LeaseRef>) -> Result<Vec<LeaseStatus>, ClientError> {
+        let leases = bounded("leases", leases)?;
+        match self.command(&Command::Renew { leases }).await? {
+            Reply::Renewed(statuses) => Ok(statuses),
+            _ => Err(ClientError::Unexpected("to renew")),
+        }
+    }
+
+    /// Ends processes the caller is running; each item has its own outcome.
+    ///
+    /// # Errors
+    /// [`ClientError`] if the request as a whole failed.
+    pub async fn close(&self, items: Vec<Closing>) -> Result<Vec<Result<(), Refusal>>, ClientError> {
+        let items = bounded("items", items)?;
+        match self.command(&Command::Close { items }).await? {
+            Reply::Closed(outcomes) => Ok(outcomes),
+            _ => Err(ClientError::Unexpected("to close")),
+        }
+    }
+
+    /// Sets intermediate output.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn set_output(&self, lease: LeaseRef, output: Values) -> Result<(), ClientError> {
+        self.command(&Command::SetOutput { lease, output }).await.map(drop)
+    }
+
+    /// Adds an attribute.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn add_attribute(&self, lease: LeaseRef, attribute: Attribute) -> Result<(), ClientError> {
+        self.command(&Command::AddAttribute { lease, attribute }).await.map(drop)
+    }
+
+    /// Adds lines to the log.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn add_log(&self, lease: LeaseRef, lines: Vec<LogLine>) -> Result<(), ClientError> {
+        let lines = bounded("lines", lines)?;
+        self.command(&Command::AddLog { lease, lines }).await.map(drop)
+    }
+
+    /// One process.
+    ///
+    /// # Errors
+    /// [`ClientError`]; [`Refusal::NotFound`] if there is none.
+    pub async fn process(&self, selector: Selector) -> Result<Process, ClientError> {
+        match self.query(&Query::Process(selector)).await? {
+            Answer::Process(process) => Ok(*process),
+            _ => Err(ClientError::Unexpected("to process")),
+        }
+    }
+
+    /// Waits, over as many watches as it takes, until a process is in a terminal state.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn wait(&self, selector: Selector) -> Result<Process, ClientError> {
+        let mut state: Option<State> = None;
+        loop {
+            let watch = Query::Watch {
+                process: selector.clone(),
+                // Lines are not wanted here: the end of the log is never reached.
+                from: u64::MAX,
+                state,
+                wait: Span::from_secs(30),
+            };
+            let Answer::Watch { process, .. } = self.query(&watch).await? else {
+                return Err(ClientError::Unexpected("to watch"));
+            };
+            if process.state.is_terminal() {
+                return Ok(*process);
+            }
+            state = Some(process.state);
+        }
+    }
+}
+
+fn bounded<T, const N: usize>(field: &str, items: Vec<T>) -> Result<List<T, N>, ClientError> {
+    List::new(items).map_err(|error| Refusal::invalid(field, error.to_string()).into())
+}

@@ -1,0 +1,68 @@
+//! What applying a command leaves behind: changes for the store, events for waiters. Nothing else.
+
+use super::RowKey;
+use crate::{
+    identity::Identity,
+    model::{Name, ProcessId, State, WorkflowId},
+};
+
+/// Collects what applying commands leaves behind.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// For the store, in order.
+    pub changes: Vec<Change>,
+    /// For waiters and subscribers of this node, in order.
+    pub events: Vec<Event>,
+}
+
+/// A row that differs from before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A live row was made, changed or dropped. What it holds now is what [`super::Colony::row`] says when it is
+    /// asked; a row touched many times between two commits of the store is encoded once.
+    Touched(RowKey),
+    /// A row that the core does not keep: finished processes and workflows, log lines.
+    Kept(RowKey, Vec<u8>),
+    /// A row outside the core that shall be forgotten, and every row whose key starts with its key.
+    Forgotten(RowKey),
+}
+
+/// Something others may be waiting for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A process can be assigned: it was submitted, released by its parents, or came back.
+    Ready {
+        /// The process.
+        process: ProcessId,
+        /// The executor type it asks for.
+        executor_type: Name,
+    },
+    /// A process changed its state.
+    Process {
+        /// The process.
+        process: ProcessId,
+        /// The new state.
+        state: State,
+    },
+    /// A workflow changed its state.
+    Workflow {
+        /// The workflow.
+        workflow: WorkflowId,
+        /// The new state.
+        state: State,
+    },
+    /// A process has new log lines.
+    Log {
+        /// The process.
+        process: ProcessId,
+    },
+    /// A lease ended under its holder: by a deadline, by silence, by cancellation or by removal.
+    LeaseLost {
+        /// The process.
+        process: ProcessId,
+        /// Who held it.
+        holder: Identity,
+    },
+    /// Assignment was resumed: everybody who waits for work should look again.
+    Resumed,
+}

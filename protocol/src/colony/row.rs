@@ -1,0 +1,130 @@
+//! Rows: the form in which a colony's state is stored, and the order in which it is stored.
+//!
+//! Keys are built so that related rows lie together and hot rows are appended: processes are keyed by number, never
+//! by hash. The first byte of every value is a version.
+
+use crate::{codec::CodecError, identity::Identity};
+
+/// Names a row of one colony.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RowKey {
+    /// Name, counters, pause flag, statistics: one row.
+    Meta,
+    /// An executor.
+    Executor(Identity),
+    /// A user.
+    User(Identity),
+    /// A registered function, by number.
+    Function(u64),
+    /// A live process, by number: waiting, running, or in an unfinished workflow.
+    Process(u64),
+    /// A live workflow, by number.
+    Workflow(u64),
+    /// Requests remembered to refuse replays, by slice of time.
+    Seen(u64),
+    /// A finished process, by number.
+    ArchivedProcess(u64),
+    /// A finished workflow, by number.
+    ArchivedWorkflow(u64),
+    /// A log line, by process number and line.
+    LogLine(u64, u64),
+}
+
+impl RowKey {
+    /// The key's bytes. They sort as: kind, then number.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![self.kind()];
+        match self {
+            Self::Meta => {}
+            Self::Executor(id) | Self::User(id) => bytes.extend_from_slice(id.as_bytes()),
+            Self::Function(number)
+            | Self::Process(number)
+            | Self::Workflow(number)
+            | Self::Seen(number)
+            | Self::ArchivedProcess(number)
+            | Self::ArchivedWorkflow(number) => bytes.extend_from_slice(&number.to_be_bytes()),
+            Self::LogLine(number, line) => {
+                bytes.extend_from_slice(&number.to_be_bytes());
+                bytes.extend_from_slice(&line.to_be_bytes());
+            }
+        }
+        bytes
+    }
+
+    /// Reads a key's bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (kind, rest) = bytes.split_first()?;
+        let number = || rest.try_into().ok().map(u64::from_be_bytes);
+        let identity = || rest.try_into().ok().map(Identity::from_bytes);
+        Some(match kind {
+            0 if rest.is_empty() => Self::Meta,
+            1 => Self::Executor(identity()?),
+            2 => Self::User(identity()?),
+            3 => Self::Function(number()?),
+            4 => Self::Process(number()?),
+            5 => Self::Workflow(number()?),
+            6 => Self::Seen(number()?),
+            16 => Self::ArchivedProcess(number()?),
+            17 => Self::ArchivedWorkflow(number()?),
+            18 => {
+                let (process, line) = rest.split_at_checked(8)?;
+                Self::LogLine(
+                    u64::from_be_bytes(process.try_into().ok()?),
+                    u64::from_be_bytes(line.try_into().ok()?),
+                )
+            }
+            _ => return None,
+        })
+    }
+
+    /// True for rows the core holds in memory and must be given back at a restart.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        self.kind() < 16
+    }
+
+    const fn kind(&self) -> u8 {
+        match self {
+            Self::Meta => 0,
+            Self::Executor(_) => 1,
+            Self::User(_) => 2,
+            Self::Function(_) => 3,
+            Self::Process(_) => 4,
+            Self::Workflow(_) => 5,
+            Self::Seen(_) => 6,
+            Self::ArchivedProcess(_) => 16,
+            Self::ArchivedWorkflow(_) => 17,
+            Self::LogLine(..) => 18,
+        }
+    }
+}
+
+/// Why stored rows could not be read back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// A key of no known kind.
+    #[error("a row has an unknown key")]
+    Key,
+    /// A value of a later version than this program knows.
+    #[error("row {key:?} has version {version}; this program knows up to {known}")]
+    Version {
+        /// The row.
+        key: RowKey,
+        /// Its version.
+        version: u8,
+        /// The newest one known.
+        known: u8,
+    },
+    /// A value that does not decode.
+    #[error("row {key:?} is damaged")]
+    Value {
+        /// The row.
+        key: RowKey,
+        /// What the decoder said.
+        #[source]
+        source: CodecError,
+    },
+}

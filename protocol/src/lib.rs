@@ -1,0 +1,28 @@
+//! What is said between members of a colony, and what it means.
+//!
+//! This crate is pure: no I/O, no clock, no randomness, no async, no network library. Time comes in as a
+//! [`time::Timestamp`] taken from a log entry; identities come in already verified. Because of that the same
+//! rules run unchanged in every replica, in the simulator and in property tests.
+//!
+//! The rooms, from the outside in:
+//!
+//! * [`identity`] - keys, identities and signatures, exactly as ColonyOS makes them;
+//! * [`codec`] and [`bounded`] - bytes to values and back, with every length and depth capped;
+//! * [`envelope`] - the signed wrapper around each request, and [`rpc`] the frames that carry it;
+//! * [`command`], [`query`], [`reply`] - what a member may ask and what it is told;
+//! * [`model`] - the nouns: function specs, processes, executors, workflows;
+//! * [`colony`] - the deterministic state machine that decides everything about the queue.
+
+pub mod bounded;
+pub mod codec;
+pub mod colony;
+pub mod command;
+pub mod entry;
+pub mod envelope;
+pub mod identity;
+pub mod model;
+pub mod query;
+pub mod refusal;
+pub mod reply;
+pub mod rpc;
+pub mod time;

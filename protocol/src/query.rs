@@ -1,0 +1,137 @@
+//! What a member may ask a colony to tell. Queries are signed too, but never enter the log.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    bounded::Text,
+    codec::{self, CodecError},
+    model::{Name, ProcessId, State, WorkflowId},
+    time::Span,
+};
+
+/// Most rows one answer carries; more is a matter of paging.
+pub const PAGE_MAX: u16 = 1_000;
+
+/// A question.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Query {
+    /// The colony and its coordinator. Any key may ask: it is how a client finds out what it talks to.
+    Status,
+    /// Counts by state.
+    Statistics,
+    /// One process.
+    Process(Selector),
+    /// Processes, newest first (waiting ones in the order of the queue).
+    Processes(ProcessFilter),
+    /// One workflow with its processes.
+    Workflow(Selector),
+    /// Workflows, newest first.
+    Workflows {
+        /// Only those in this state.
+        state: Option<State>,
+        /// Only numbers below this: the cursor.
+        before: Option<u64>,
+        /// At most this many, up to [`PAGE_MAX`].
+        limit: u16,
+    },
+    /// All executors.
+    Executors,
+    /// All users.
+    Users,
+    /// Registered functions, of one executor or of all.
+    Functions {
+        /// The executor; empty means all.
+        executor_name: Name,
+    },
+    /// Lines of a process's log.
+    Log {
+        /// The process.
+        process: Selector,
+        /// The first line wanted.
+        from: u64,
+        /// At most this many, up to [`PAGE_MAX`].
+        limit: u16,
+        /// Whether to give the last `limit` lines instead.
+        latest: bool,
+    },
+    /// Waits until a process has log lines from `from` on, or is in another state than `state`, or `wait` is over.
+    Watch {
+        /// The process.
+        process: Selector,
+        /// The first line not yet seen.
+        from: u64,
+        /// The state last seen.
+        state: Option<State>,
+        /// How long to wait, at most [`crate::command::WAIT_MAX`].
+        wait: Span,
+    },
+    /// Each condition of a process against each executor: why it does not run.
+    Explain(Selector),
+}
+
+/// How people name a process or a workflow.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Selector {
+    /// By number: `p7`.
+    Number(u64),
+    /// By the first hex characters of the id, which must fit only one.
+    Prefix(Text<64>),
+    /// The newest one.
+    Last,
+}
+
+impl From<ProcessId> for Selector {
+    fn from(id: ProcessId) -> Self {
+        Self::Prefix(Text::cut(&id.to_hex()))
+    }
+}
+
+impl From<WorkflowId> for Selector {
+    fn from(id: WorkflowId) -> Self {
+        Self::Prefix(Text::cut(&id.to_hex()))
+    }
+}
+
+/// Which processes. All given conditions must hold.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProcessFilter {
+    /// Only those in this state.
+    pub state: Option<State>,
+    /// Only those that ask for this executor type.
+    pub executor_type: Option<Name>,
+    /// Only those with this label.
+    pub label: Option<Name>,
+    /// Only those submitted by this name.
+    pub initiator: Option<Name>,
+    /// Only those of this workflow.
+    pub workflow: Option<WorkflowId>,
+    /// Only numbers below this: the cursor.
+    pub before: Option<u64>,
+    /// At most this many, up to [`PAGE_MAX`].
+    pub limit: u16,
+}
+
+impl Query {
+    /// The word for it in an envelope. One word for all: what matters is that a query can never pass for a command.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        "query"
+    }
+
+    /// The payload bytes.
+    ///
+    /// # Errors
+    /// See [`codec::encode`].
+    pub fn encode(&self) -> Result<Vec<u8>, CodecError> {
+        codec::encode(self)
+    }
+
+    /// Reads payload bytes.
+    ///
+    /// # Errors
+    /// See [`codec::decode`].
+    pub fn decode(payload: &[u8]) -> Result<Self, CodecError> {
+        codec::decode(payload)
+    }
+}

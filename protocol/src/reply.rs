@@ -1,0 +1,236 @@
+//! What a member is told.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    identity::Identity,
+    model::{
+        Executor, LogStream, Name, Process, ProcessId, RegisteredFunction, State, StoredLogLine, User,
+        Workflow, WorkflowId,
+    },
+    refusal::Refusal,
+    time::Timestamp,
+};
+
+/// The outcome of a command.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Reply {
+    /// Done; there is nothing to tell.
+    Done,
+    /// The new processes, in the order of the request.
+    Submitted(Vec<ProcessId>),
+    /// The new workflow and its processes, in the order of its nodes.
+    WorkflowSubmitted {
+        /// The workflow.
+        workflow: WorkflowId,
+        /// Its processes.
+        processes: Vec<ProcessId>,
+    },
+    /// The work given to the caller, each with its lease; empty if there was none in time.
+    Assigned {
+        /// The processes.
+        processes: Vec<Process>,
+        /// Whether there was none because the colony is paused.
+        paused: bool,
+    },
+    /// What became of each lease, in the order of the request.
+    Renewed(Vec<LeaseStatus>),
+    /// What became of each item, in the order of the request.
+    Closed(Vec<Result<(), Refusal>>),
+    /// The new child.
+    ChildAdded(ProcessId),
+    /// The registered function's number.
+    FunctionAdded(u64),
+    /// How many were removed.
+    Removed(u64),
+}
+
+/// Whether a lease still stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum LeaseStatus {
+    /// It does, until this moment unless renewed; `None` if only the hard deadline counts.
+    Live(Option<Timestamp>),
+    /// The process was cancelled: stop.
+    Cancelled,
+    /// The process is somebody else's, or ended: stop, and keep the result to yourself.
+    Lost,
+}
+
+/// The answer to a query.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Answer {
+    /// To [`crate::query::Query::Status`].
+    Status(Box<Status>),
+    /// To [`crate::query::Query::Statistics`].
+    Statistics(Statistics),
+    /// To [`crate::query::Query::Process`].
+    Process(Box<Process>),
+    /// To [`crate::query::Query::Processes`].
+    Processes(Vec<Process>),
+    /// To [`crate::query::Query::Workflow`].
+    Workflow {
+        /// The workflow.
+        workflow: Box<Workflow>,
+        /// Its processes, in its order.
+        processes: Vec<Process>,
+    },
+    /// To [`crate::query::Query::Workflows`].
+    Workflows(Vec<Workflow>),
+    /// To [`crate::query::Query::Executors`].
+    Executors(Vec<Executor>),
+    /// To [`crate::query::Query::Users`].
+    Users(Vec<User>),
+    /// To [`crate::query::Query::Functions`].
+    Functions(Vec<RegisteredFunction>),
+    /// To [`crate::query::Query::Log`].
+    Log(Vec<StoredLogLine>),
+    /// To [`crate::query::Query::Watch`].
+    Watch {
+        /// The process as it is now.
+        process: Box<Process>,
+        /// Lines from the one asked for on, at most a page.
+        lines: Vec<StoredLogLine>,
+    },
+    /// To [`crate::query::Query::Explain`].
+    Explanation(Box<Explanation>),
+}
+
+/// A colony and its coordinator, as one node sees them.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// The colony's name.
+    pub colony: Name,
+    /// The colony's id: its owner's identity.
+    pub colony_id: Identity,
+    /// The node that answers.
+    pub node: Identity,
+    /// The coordinator's term.
+    pub term: u64,
+    /// The elected coordinator, if there is one now.
+    pub coordinator: Option<Identity>,
+    /// Members that vote.
+    pub voters: Vec<Identity>,
+    /// Members that only follow.
+    pub learners: Vec<Identity>,
+    /// Index of the last committed log entry.
+    pub committed: u64,
+    /// Index of the last applied log entry.
+    pub applied: u64,
+    /// Whether assignment is paused.
+    pub paused: bool,
+    /// Counts by state.
+    pub statistics: Statistics,
+    /// The node's version.
+    pub version: Name,
+}
+
+/// Counts by state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Statistics {
+    /// All executors, also those unregistered.
+    pub executors: u64,
+    /// Executors that may take work.
+    pub active_executors: u64,
+    /// Executors that were removed.
+    pub unregistered_executors: u64,
+    /// Processes by state, indexed by [`State`] as a number.
+    pub processes: [u64; 5],
+    /// Workflows by state, indexed by [`State`] as a number.
+    pub workflows: [u64; 5],
+}
+
+impl Statistics {
+    /// How many processes are in a state.
+    #[must_use]
+    pub fn processes_in(&self, state: State) -> u64 {
+        self.processes.get(usize::from(u8::from(state))).copied().unwrap_or_default()
+    }
+
+    /// How many workflows are in a state.
+    #[must_use]
+    pub fn workflows_in(&self, state: State) -> u64 {
+        self.workflows.get(usize::from(u8::from(state))).copied().unwrap_or_default()
+    }
+}
+
+/// Why a process does, or does not, run.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The process.
+    pub process: Process,
+    /// What holds it back whatever the executor: paused, waiting for parents (named), not waiting at all.
+    pub blockers: Vec<Blocker>,
+    /// How many waiting processes would be taken before it by an executor of its type.
+    pub ahead: u64,
+    /// Each registered executor against each condition, the closest first.
+    pub executors: Vec<ExecutorVerdict>,
+}
+
+/// What holds a process back whatever the executor.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Blocker {
+    /// The colony's owner paused assignment.
+    Paused,
+    /// It is not in the queue.
+    NotWaiting(State),
+    /// This parent has not succeeded yet.
+    Parent {
+        /// The parent.
+        process: ProcessId,
+        /// Its node name.
+        node_name: Name,
+        /// Where it stands.
+        state: State,
+    },
+    /// No executor of this type is registered.
+    NoExecutorOfType(Name),
+}
+
+/// One executor against each condition of a process.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ExecutorVerdict {
+    /// The executor.
+    pub name: Name,
+    /// Its type.
+    pub executor_type: Name,
+    /// When it was last heard.
+    pub last_heard_at: Timestamp,
+    /// The conditions.
+    pub checks: Vec<Check>,
+}
+
+/// One condition, what is wanted, what is there.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Check {
+    /// Which condition: `approved`, `type`, `name`, `location`, `cpu`, `memory`, `storage`, `nodes`, `gpu`.
+    pub condition: Name,
+    /// Whether it is met.
+    pub met: bool,
+    /// What the process wants.
+    pub wanted: Name,
+    /// What the executor has.
+    pub has: Name,
+}
+
+/// What goes back over the wire for one request.
+pub type Outcome = Result<Response, Refusal>;
+
+/// The success half of an [`Outcome`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Response {
+    /// A command was applied.
+    Reply(Reply),
+    /// A query was answered.
+    Answer(Answer),
+}
+
+/// The stream of a line, as JSON and people name it.
+#[must_use]
+pub const fn stream_word(stream: LogStream) -> &'static str {
+    match stream {
+        LogStream::Note => "note",
+        LogStream::Out => "out",
+        LogStream::Err => "err",
+    }
+}
