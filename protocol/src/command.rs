@@ -21,6 +21,10 @@ pub const WAIT_MAX: Span = Span::from_secs(300);
 
 /// A change, as a member asks for it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a command is decoded, applied and dropped, never kept in a list"
+)]
 pub enum Command {
     /// Founds the colony: the first command ever applied, signed by the colony's own key.
     Found {

@@ -63,6 +63,15 @@ impl Runtime {
         self.0.sleep(duration).await;
     }
 
+    /// Gives a task at most `limit`; `None` if it is not done by then, and dropped.
+    pub async fn timeout<T>(&self, limit: Duration, task: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = task => Some(done),
+            () = self.sleep(limit) => None,
+        }
+    }
+
     /// Runs a task in the background.
     pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         self.0.spawn(name, Box::pin(task));
