@@ -11,6 +11,7 @@
 //! * [`envelope`] - the signed wrapper around each request, and [`rpc`] the frames that carry it;
 //! * [`command`], [`query`], [`reply`] - what a member may ask and what it is told;
 //! * [`model`] - the nouns: function specs, processes, executors, workflows;
+//! * [`validate`] - what a spec must satisfy before it becomes work;
 //! * [`colony`] - the deterministic state machine that decides everything about the queue.
 
 pub mod bounded;
@@ -26,3 +27,4 @@ pub mod refusal;
 pub mod reply;
 pub mod rpc;
 pub mod time;
+pub mod validate;
