@@ -4,9 +4,13 @@
 //! size times a small constant. A value made by our own code goes through the same `new`, so what we send is what
 //! others accept.
 
+mod json;
+
 use std::{collections::BTreeMap, fmt, marker::PhantomData, ops::Deref};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+pub use json::{JSON_DEPTH_MAX, JSON_MAX, Json};
 
 /// A value was larger than its type allows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -364,98 +368,5 @@ impl<'de, K: Ord + Deserialize<'de>, V: Deserialize<'de>, const N: usize> Deseri
     }
 }
 
-/// Bytes of one JSON value: what fits comfortably in a process row. Larger data belongs in files.
-pub const JSON_MAX: usize = 256 * 1024;
-
-/// A JSON value kept as its text: arguments, inputs and outputs, which pass through us unread.
-///
-/// Kept as text because a decoded tree would cost many times its size, and because numbers above 2^53 survive.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Json(Box<str>);
-
-impl Json {
-    /// Checks that the text is one JSON value, at most [`JSON_MAX`] bytes and 128 levels deep.
-    ///
-    /// # Errors
-    /// [`BoundError::TooLong`] or [`BoundError::Json`].
-    pub fn new(text: impl Into<String>) -> Result<Self, BoundError> {
-        let text = text.into();
-        Self::check(&text)?;
-        Ok(Self(text.into_boxed_str()))
-    }
-
-    /// A JSON string.
-    #[must_use]
-    pub fn string(text: &str) -> Self {
-        Self(serde_json::Value::from(text).to_string().into_boxed_str())
-    }
-
-    /// Any JSON value.
-    ///
-    /// # Errors
-    /// [`BoundError::TooLong`] above [`JSON_MAX`] bytes.
-    pub fn from_value(value: &serde_json::Value) -> Result<Self, BoundError> {
-        Self::new(value.to_string())
-    }
-
-    /// The JSON text.
-    #[must_use]
-    pub fn as_text(&self) -> &str {
-        &self.0
-    }
-
-    /// The value; null if the text somehow is none, which `new` rules out.
-    #[must_use]
-    pub fn to_value(&self) -> serde_json::Value {
-        serde_json::from_str(&self.0).unwrap_or_default()
-    }
-
-    /// As a person or a command line writes it: a string without its quotes, anything else as JSON.
-    #[must_use]
-    pub fn to_plain(&self) -> String {
-        match self.to_value() {
-            serde_json::Value::String(text) => text,
-            _ => self.0.to_string(),
-        }
-    }
-
-    fn check(text: &str) -> Result<(), BoundError> {
-        if text.len() > JSON_MAX {
-            return Err(BoundError::TooLong { len: text.len(), limit: JSON_MAX });
-        }
-        serde_json::from_str::<de::IgnoredAny>(text)
-            .map(|_| ())
-            .map_err(|error| BoundError::Json(error.to_string()))
-    }
-}
-
-impl fmt::Debug for Json {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Serialize for Json {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl de::Visitor<'_> for Visitor {
-            type Value = Json;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("text that is one JSON value")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Json, E> {
-                Json::check(text).map_err(E::custom)?;
-                Ok(Json(text.into()))
-            }
-        }
-        deserializer.deserialize_str(Visitor)
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -27,3 +27,27 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("malformed CBOR: {0}")]
 pub struct CodecError(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_encoded_decodes_and_nothing_may_follow() {
+        let bytes = encode(&("text", 7u64, [1u8, 2])).unwrap();
+        assert_eq!(decode(&bytes), Ok(("text".to_owned(), 7u64, [1u8, 2])));
+        let trailing = [bytes.as_slice(), &[0]].concat();
+        assert!(decode::<(String, u64, [u8; 2])>(&trailing).is_err());
+        for len in 0..bytes.len() {
+            assert!(decode::<(String, u64, [u8; 2])>(&bytes[..len]).is_err(), "cut at {len}");
+        }
+    }
+
+    #[test]
+    fn equal_values_have_equal_bytes() {
+        let map = std::collections::BTreeMap::from([("b", 2), ("a", 1)]);
+        assert_eq!(encode(&map), encode(&map.clone()));
+        // A map of two, the text "a", 1, the text "b", 2: shortest forms, keys in order.
+        assert_eq!(encode(&map).unwrap(), [0xa2, 0x61, b'a', 1, 0x61, b'b', 2]);
+    }
+}

@@ -280,3 +280,6 @@ macro_rules! serde_as_bytes {
 serde_as_bytes!(Identity, HASH_LEN);
 serde_as_bytes!(Digest, HASH_LEN);
 serde_as_bytes!(Signature, SIGNATURE_LEN);
+
+#[cfg(test)]
+mod tests;

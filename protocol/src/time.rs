@@ -123,3 +123,41 @@ impl fmt::Debug for Span {
         write!(f, "{:?}", self.to_std())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec;
+
+    #[test]
+    fn spans_we_make_are_clamped_to_a_century() {
+        for span in [Span::from_secs(u64::MAX), Span::from_millis(u64::MAX), Span::from_micros(u64::MAX)] {
+            assert_eq!(span, Span::MAX);
+        }
+        assert_eq!(Span::from_secs(2), Span::from_millis(2_000));
+        assert_eq!(Span::from_secs(2).to_std().as_secs(), 2);
+    }
+
+    #[test]
+    fn a_span_from_the_wire_above_a_century_is_refused() {
+        let max = Span::MAX.as_micros();
+        assert_eq!(codec::decode(&codec::encode(&max).unwrap()), Ok(Span::MAX));
+        for micros in [max + 1, u64::MAX] {
+            assert!(codec::decode::<Span>(&codec::encode(&micros).unwrap()).is_err());
+        }
+        assert!(codec::decode::<Span>(&codec::encode(&-1i64).unwrap()).is_err());
+        assert!(codec::decode::<Span>(&codec::encode(&1.5f64).unwrap()).is_err());
+    }
+
+    #[test]
+    fn arithmetic_at_the_ends_of_time_saturates() {
+        let end = Timestamp::from_micros(u64::MAX);
+        assert_eq!(end.after(Span::MAX), end);
+        assert_eq!(Timestamp::ZERO.before(Span::MAX), Timestamp::ZERO);
+        assert_eq!(Timestamp::ZERO.since(end), Span::ZERO);
+        // A difference between two timestamps may exceed a century: then it is longer than any limit we compare with.
+        assert!(end.since(Timestamp::ZERO) > Span::MAX);
+        assert_eq!(end.as_nanos(), i64::MAX);
+        assert!(end.since(Timestamp::ZERO).as_secs_f64().is_finite());
+    }
+}

@@ -180,5 +180,4 @@ fn cycle(spec: &WorkflowSpec, nodes: &[PlannedNode], missing: &[usize], stuck: u
 }
 
 #[cfg(test)]
-#[path = "workflow_tests.rs"]
 mod tests;
