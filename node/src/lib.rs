@@ -4,7 +4,9 @@
 //! programs. Its rooms:
 //!
 //! * [`runtime`] - the only door to time, randomness, tasks and threads;
+//! * [`net`] - how bytes reach this node and leave it again;
 //! * [`client`] - what a member uses to talk to a colony, over libp2p or within the process.
 
 pub mod client;
+pub mod net;
 pub mod runtime;

@@ -3,6 +3,8 @@
 //! [`Client`] is cheap to clone and works over any [`Transport`]: a libp2p connection, or a direct call within the
 //! process. A request that got no answer is sent again with the same request id, so it is never carried out twice.
 
+mod local;
+
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use colony_protocol::{
@@ -19,6 +21,8 @@ use colony_protocol::{
 };
 
 use crate::runtime::Runtime;
+
+pub use local::Local;
 
 /// An answer under way.
 pub type Answering = Pin<Box<dyn Future<Output = Result<Vec<u8>, TransportError>> + Send>>;

@@ -1,0 +1,61 @@
+//! A node's key is its colony key: peer ids and identities are two spellings of one public key.
+
+use colony_protocol::identity::{Identity, SecretKey};
+use libp2p::{
+    PeerId,
+    identity::{Keypair, PublicKey, secp256k1},
+};
+
+/// The code of the multihash that holds its content unhashed.
+const IDENTITY_MULTIHASH: u64 = 0x00;
+
+/// Who a peer is. `None` for a peer whose key is not secp256k1: no member has one.
+#[must_use]
+pub fn identity_of(peer: &PeerId) -> Option<Identity> {
+    let multihash = peer.as_ref();
+    if multihash.code() != IDENTITY_MULTIHASH {
+        return None;
+    }
+    let key = PublicKey::try_decode_protobuf(multihash.digest()).ok()?.try_into_secp256k1().ok()?;
+    Identity::of_public_key(&key.to_bytes()).ok()
+}
+
+/// The peer id of a public key in SEC1 form (33 or 65 bytes). `None` if the bytes are no point of the curve.
+///
+/// An identity alone is a hash and does not lead back to a key.
+#[must_use]
+pub fn peer_of(public_key: &[u8]) -> Option<PeerId> {
+    let key = secp256k1::PublicKey::try_from_bytes(public_key).ok()?;
+    Some(PeerId::from_public_key(&PublicKey::from(key)))
+}
+
+/// The same key as libp2p holds it.
+#[must_use]
+pub fn keypair(key: &SecretKey) -> Option<Keypair> {
+    let secret = secp256k1::SecretKey::try_from_bytes(&mut key.to_bytes()).ok()?;
+    Some(Keypair::from(secp256k1::Keypair::from(secret)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The published developer key of ColonyOS's docker-compose files.
+    const DEVELOPER: &str = "ddf7f7791208083b6a9ed975a72684f6406a269cfa36f1b1c32045c0a71fff05";
+
+    #[test]
+    fn a_peer_id_reveals_the_colony_id() {
+        let key: SecretKey = DEVELOPER.parse().unwrap();
+        let peer = keypair(&key).unwrap().public().to_peer_id();
+        assert_eq!(identity_of(&peer), Some(key.identity()));
+        assert!(key.identity().to_hex().starts_with("3fc05cf3df4b49"));
+        assert_eq!(peer_of(&key.public_key()), Some(peer));
+    }
+
+    #[test]
+    fn other_kinds_of_peers_are_nobody() {
+        assert_eq!(identity_of(&PeerId::random()), None);
+        assert_eq!(peer_of(&[4; 65]), None);
+        assert_eq!(peer_of(b"short"), None);
+    }
+}
