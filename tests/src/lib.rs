@@ -1,1 +1,16 @@
-//! Placeholder.
+//! What whole-system tests share: the real `colony` binary, homes that vanish, nodes that can be killed.
+//!
+//! The tests themselves are in `tests/tests/`, one file per area. They drive the binary as a person or a script would:
+//! arguments, standard streams, exit codes, signals. Nothing here knows how a node works inside.
+//!
+//! * [`binary`] - where the binary is, built if need be;
+//! * [`home`] - a user's home that lasts as long as a test, and commands run in it;
+//! * [`outcome`] - what a command left behind, with a deadline so that no test hangs;
+//! * [`dev`] - a running development colony: ready line, kill -9, memory;
+//! * [`document`] - the command blocks of a Markdown file, run as written.
+
+pub mod binary;
+pub mod dev;
+pub mod document;
+pub mod home;
+pub mod outcome;
