@@ -12,6 +12,7 @@
 //! * [`command`], [`query`], [`reply`] - what a member may ask and what it is told;
 //! * [`model`] - the nouns: function specs, processes, executors, workflows;
 //! * [`validate`] - what a spec must satisfy before it becomes work;
+//! * [`units`] - amounts of CPU, memory and time as people write them;
 //! * [`colony`] - the deterministic state machine that decides everything about the queue.
 
 pub mod bounded;
@@ -27,4 +28,5 @@ pub mod refusal;
 pub mod reply;
 pub mod rpc;
 pub mod time;
+pub mod units;
 pub mod validate;
