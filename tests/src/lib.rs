@@ -7,10 +7,16 @@
 //! * [`home`] - a user's home that lasts as long as a test, and commands run in it;
 //! * [`outcome`] - what a command left behind, with a deadline so that no test hangs;
 //! * [`dev`] - a running development colony: ready line, kill -9, memory;
+//! * [`history`] - what clients asked and were told under load, and what must then be true;
+//! * [`mount`] - a disk that can be full or read-only;
+//! * [`parameter`] - counts that make a test long;
 //! * [`document`] - the command blocks of a Markdown file, run as written.
 
 pub mod binary;
 pub mod dev;
 pub mod document;
+pub mod history;
 pub mod home;
+pub mod mount;
 pub mod outcome;
+pub mod parameter;
