@@ -7,6 +7,7 @@
 mod executor;
 mod function_spec;
 mod id;
+pub mod json;
 mod log;
 mod process;
 mod user;

@@ -1,0 +1,122 @@
+//! Executors as people write them to register one.
+
+use super::{
+    error::SpecError,
+    read::{Field, FromField},
+};
+use crate::{
+    bounded::List,
+    identity::{Identity, IdentityError},
+    model::{Capabilities, Executor, Gpu, Hardware, Name, Software},
+};
+
+/// Reads an executor spec. Its state, its times, allocations and blueprint are the colony's business and are passed
+/// over, as is the colony's name; without `executorid` the identity is nobody's, for the caller to fill in.
+///
+/// # Errors
+/// [`SpecError`], with line, column and field.
+pub fn parse_executor(text: &str) -> Result<Executor, SpecError> {
+    let document = Field::document(text)?;
+    if !document.is_object() {
+        return Err(document.expected("an object"));
+    }
+    let mut object = document.object()?;
+    let executor = Executor {
+        id: object.read_with(&["executorid"], identity)?,
+        name: object.read_with(&["executorname"], name)?,
+        executor_type: object.read(&["executortype"])?,
+        require_func_reg: object.read(&["requirefuncreg"])?,
+        location_name: object.read(&["locationname"])?,
+        capabilities: object.read(&["capabilities"])?,
+        ..Executor::default()
+    };
+    object.skip(&["colonyname", "state", "commissiontime", "lastheardfromtime"]);
+    // `location` is an older form, coordinates instead of a name.
+    object.skip(&["allocations", "blueprintid", "blueprintgen", "location"]);
+    object.finish()?;
+    Ok(executor)
+}
+
+fn name(field: &Field<'_>) -> Result<Name, SpecError> {
+    let name = Name::from_field(field)?;
+    // ColonyOS joins names with colons and splits them again.
+    if name.contains(':') {
+        return Err(field.wrong("a name must not contain `:`"));
+    }
+    Ok(name)
+}
+
+fn identity(field: &Field<'_>) -> Result<Identity, SpecError> {
+    let text = Name::from_field(field)?;
+    if text.is_empty() {
+        return Ok(Identity::NOBODY);
+    }
+    text.parse().map_err(|error: IdentityError| field.wrong(error.to_string()))
+}
+
+impl FromField for Capabilities {
+    fn from_field(field: &Field<'_>) -> Result<Self, SpecError> {
+        let mut object = field.object()?;
+        let capabilities = Self {
+            hardware: object.read_with(&["hardware"], one_or_many)?,
+            software: object.read_with(&["software"], one_or_many)?,
+        };
+        object.finish()?;
+        Ok(capabilities)
+    }
+}
+
+/// A list, or the single object that older clients write instead of one.
+fn one_or_many<T: FromField, const N: usize>(field: &Field<'_>) -> Result<List<T, N>, SpecError> {
+    if field.is_array() {
+        return List::from_field(field);
+    }
+    List::new(vec![T::from_field(field)?]).map_err(|error| field.wrong(error.to_string()))
+}
+
+impl FromField for Hardware {
+    fn from_field(field: &Field<'_>) -> Result<Self, SpecError> {
+        let mut object = field.object()?;
+        let hardware = Self {
+            model: object.read(&["model"])?,
+            nodes: object.read(&["nodes"])?,
+            cpu_millis: object.read_with(&["cpu"], Field::cpu)?,
+            cores: object.read(&["cores"])?,
+            memory: object.read_with(&["mem"], Field::memory)?,
+            storage: object.read_with(&["storage"], Field::memory)?,
+            gpu: object.read(&["gpu"])?,
+            platform: object.read(&["platform"])?,
+            architecture: object.read(&["architecture"])?,
+            network: object.read(&["network"])?,
+        };
+        object.finish()?;
+        Ok(hardware)
+    }
+}
+
+impl FromField for Gpu {
+    fn from_field(field: &Field<'_>) -> Result<Self, SpecError> {
+        let mut object = field.object()?;
+        let gpu = Self {
+            name: object.read(&["name"])?,
+            memory: object.read_with(&["mem"], Field::memory)?,
+            count: object.read(&["count"])?,
+            node_count: object.read(&["nodecount"])?,
+        };
+        object.finish()?;
+        Ok(gpu)
+    }
+}
+
+impl FromField for Software {
+    fn from_field(field: &Field<'_>) -> Result<Self, SpecError> {
+        let mut object = field.object()?;
+        let software = Self {
+            name: object.read(&["name"])?,
+            kind: object.read(&["type"])?,
+            version: object.read(&["version"])?,
+        };
+        object.finish()?;
+        Ok(software)
+    }
+}

@@ -1,0 +1,26 @@
+//! The JSON that people write and ColonyOS clients read: another form of the nouns in [`crate::model`].
+//!
+//! Reading is strict, because a misspelt limit that is silently ignored costs a night of computing: unknown and
+//! repeated keys are errors, with the line, the column, the field's path and the nearest key we know. Keys are the
+//! lower-case ones of ColonyOS plus the aliases its own documentation and clients use. `null` means the default.
+//!
+//! Writing follows ColonyOS key by key, with what its clients need where they differ (null or empty, the year 1 for
+//! "never"), plus a few keys of ours.
+//!
+//! What may never happen: a value changed on its way through (arguments keep their text), a panic on any text.
+
+mod error;
+mod executor;
+mod function_spec;
+mod locate;
+mod print;
+mod read;
+mod submission;
+
+pub use error::SpecError;
+pub use executor::parse_executor;
+pub use print::{
+    ColonyContext, executor, explanation, function, function_spec, log_line, process, rfc3339, statistics,
+    status, user, workflow,
+};
+pub use submission::{Parsed, parse_function_spec, parse_submission, parse_workflow};
