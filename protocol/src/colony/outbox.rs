@@ -15,6 +15,28 @@ pub struct Outbox {
     pub events: Vec<Event>,
 }
 
+impl Outbox {
+    /// A live row was made, changed or dropped.
+    pub(super) fn touch(&mut self, key: RowKey) {
+        self.changes.push(Change::Touched(key));
+    }
+
+    /// A row for the store alone.
+    pub(super) fn keep(&mut self, key: RowKey, row: Vec<u8>) {
+        self.changes.push(Change::Kept(key, row));
+    }
+
+    /// A row of the store to forget.
+    pub(super) fn forget(&mut self, key: RowKey) {
+        self.changes.push(Change::Forgotten(key));
+    }
+
+    /// Something others may wait for.
+    pub(super) fn event(&mut self, event: Event) {
+        self.events.push(event);
+    }
+}
+
 /// A row that differs from before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -23,8 +45,14 @@ pub enum Change {
     Touched(RowKey),
     /// A row that the core does not keep: finished processes and workflows, log lines.
     Kept(RowKey, Vec<u8>),
-    /// A row outside the core that shall be forgotten, and every row whose key starts with its key.
+    /// A row outside the core that shall be forgotten, if it is there. What else goes with it:
+    ///
+    /// * `LogLine(n, _)`: every log line of process `n`, whatever the line number says;
+    /// * `ArchivedProcess(n)`: that row only; its log lines are forgotten by a change of their own;
+    /// * `ArchivedWorkflow(n)`: that row, and of each process it lists the archived row and all log lines.
     Forgotten(RowKey),
+    /// Every archived process that is in no workflow and ended in this state shall be forgotten, with its log lines.
+    ForgottenState(State),
 }
 
 /// Something others may be waiting for.

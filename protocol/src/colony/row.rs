@@ -105,9 +105,15 @@ impl RowKey {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RestoreError {
-    /// A key of no known kind.
-    #[error("a row has an unknown key")]
+    /// A key of no known kind, or of a kind that is not live.
+    #[error("a row has a key that does not belong to a live row")]
     Key,
+    /// A value without even a version.
+    #[error("row {key:?} is empty")]
+    Empty {
+        /// The row.
+        key: RowKey,
+    },
     /// A value of a later version than this program knows.
     #[error("row {key:?} has version {version}; this program knows up to {known}")]
     Version {

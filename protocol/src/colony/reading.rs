@@ -1,0 +1,120 @@
+//! What others may see of a colony. Nothing here changes anything.
+
+use super::Colony;
+use crate::{
+    identity::Identity,
+    model::{Executor, ExecutorState, Name, Process, RegisteredFunction, User, Workflow},
+    reply::Statistics,
+    time::Timestamp,
+};
+
+impl Colony {
+    /// The moment of the last entry.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.meta.now
+    }
+
+    /// The colony's id: its owner's identity.
+    #[must_use]
+    pub fn id(&self) -> Identity {
+        self.id
+    }
+
+    /// Its name; empty before it was founded.
+    #[must_use]
+    pub fn name(&self) -> &Name {
+        &self.meta.name
+    }
+
+    /// Whether the first command was applied.
+    #[must_use]
+    pub fn is_founded(&self) -> bool {
+        self.meta.founded
+    }
+
+    /// Whether the owner stopped assignment.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.meta.paused
+    }
+
+    /// Counts by state, finished ones included.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let mut statistics = Statistics {
+            processes: self.meta.counters.processes,
+            workflows: self.meta.counters.workflows,
+            ..Statistics::default()
+        };
+        for executor in self.members.executors.values() {
+            statistics.executors += 1;
+            match executor.state {
+                ExecutorState::Approved => statistics.active_executors += 1,
+                ExecutorState::Unregistered => statistics.unregistered_executors += 1,
+                ExecutorState::Pending | ExecutorState::Rejected => {}
+            }
+        }
+        statistics
+    }
+
+    /// A process in memory: waiting, running, or of an unfinished workflow.
+    #[must_use]
+    pub fn live_process(&self, number: u64) -> Option<&Process> {
+        self.processes.get(&number).map(|process| &**process)
+    }
+
+    /// All processes in memory, by number.
+    pub fn live_processes(&self) -> impl DoubleEndedIterator<Item = &Process> {
+        self.processes.values().map(|process| &**process)
+    }
+
+    /// Ready processes, in queue order.
+    pub fn queue(&self) -> impl Iterator<Item = &Process> {
+        self.index.queue.all().filter_map(|number| self.live_process(number))
+    }
+
+    /// An unfinished workflow.
+    #[must_use]
+    pub fn live_workflow(&self, number: u64) -> Option<&Workflow> {
+        self.workflows.get(&number).map(|workflow| &workflow.row)
+    }
+
+    /// All unfinished workflows, by number.
+    pub fn live_workflows(&self) -> impl DoubleEndedIterator<Item = &Workflow> {
+        self.workflows.values().map(|workflow| &workflow.row)
+    }
+
+    /// The highest process number given out; numbers start at 1, so 0 means none.
+    #[must_use]
+    pub fn last_process_number(&self) -> u64 {
+        self.meta.last_process
+    }
+
+    /// The highest workflow number given out; numbers start at 1, so 0 means none.
+    #[must_use]
+    pub fn last_workflow_number(&self) -> u64 {
+        self.meta.last_workflow
+    }
+
+    /// All executors, removed ones included, by identity.
+    pub fn executors(&self) -> impl Iterator<Item = &Executor> {
+        self.members.executors.values()
+    }
+
+    /// An executor by identity.
+    #[must_use]
+    pub fn executor(&self, id: &Identity) -> Option<&Executor> {
+        self.members.executors.get(id)
+    }
+
+    /// All users, by identity.
+    pub fn users(&self) -> impl Iterator<Item = &User> {
+        self.members.users.values()
+    }
+
+    /// All registered functions, by number.
+    pub fn functions(&self) -> impl Iterator<Item = &RegisteredFunction> {
+        self.functions.by_number.values()
+    }
+}
