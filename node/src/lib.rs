@@ -5,8 +5,10 @@
 //!
 //! * [`runtime`] - the only door to time, randomness, tasks and threads;
 //! * [`net`] - how bytes reach this node and leave it again;
+//! * [`executor`] - runs the work of a colony on this machine;
 //! * [`client`] - what a member uses to talk to a colony, over libp2p or within the process.
 
 pub mod client;
+pub mod executor;
 pub mod net;
 pub mod runtime;

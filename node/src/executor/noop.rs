@@ -1,0 +1,73 @@
+//! An executor that succeeds at everything at once: what is left to measure is the colony.
+
+use colony_protocol::{
+    bounded::List,
+    command::{Assign, BATCH_MAX, Closing, LeaseRef},
+    model::{Errors, Process, Values},
+    time::Span,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::client::{Client, ClientError};
+
+/// How long one request for work waits: as in a real executor.
+const WAIT: Span = Span::from_secs(20);
+/// The promise to be heard: as in a real executor.
+const HEARTBEAT: Span = Span::from_secs(10);
+
+/// Takes work in batches and closes each batch as successful, whatever the function.
+#[derive(Debug)]
+pub struct NoopExecutor {
+    /// How to reach the colony, as this executor.
+    client: Client,
+    /// Most processes taken at once.
+    batch: u16,
+}
+
+impl NoopExecutor {
+    /// Takes up to `batch` processes at once, at least one and at most [`BATCH_MAX`].
+    #[must_use]
+    pub fn new(client: Client, batch: usize) -> Self {
+        let batch = u16::try_from(batch.clamp(1, BATCH_MAX)).unwrap_or(1);
+        Self { client, batch }
+    }
+
+    /// Takes and closes work until `stop`; says how many processes it closed.
+    ///
+    /// # Errors
+    /// [`ClientError`] of the first request that fails: a benchmark should not hide one.
+    pub async fn run(self, stop: CancellationToken) -> Result<u64, ClientError> {
+        let mut closed = 0_u64;
+        loop {
+            let processes = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(closed),
+                processes = self.ask() => processes?,
+            };
+            if processes.is_empty() {
+                continue;
+            }
+            let outcomes = self.client.close(processes.iter().filter_map(success).collect()).await?;
+            let applied = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+            closed = closed.saturating_add(u64::try_from(applied).unwrap_or(u64::MAX));
+        }
+    }
+
+    async fn ask(&self) -> Result<Vec<Process>, ClientError> {
+        let ask = Assign { max: self.batch, wait: WAIT, heartbeat: Some(HEARTBEAT), ..Assign::default() };
+        self.client.assign(ask).await
+    }
+}
+
+fn success(process: &Process) -> Option<Closing> {
+    let lease = LeaseRef { process: process.id, token: process.lease?.token };
+    Some(Closing {
+        lease,
+        success: true,
+        output: Values::default(),
+        errors: Errors::default(),
+        attributes: List::default(),
+        lines: List::default(),
+        receipt: None,
+    })
+}

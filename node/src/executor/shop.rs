@@ -1,0 +1,53 @@
+//! What all parts of one executor share.
+
+use std::{ffi::OsString, sync::Arc};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    config::ExecutorConfig,
+    leases::Leases,
+    plan,
+    scratch::{ScratchError, ScratchRoot},
+};
+use crate::{client::Client, runtime::Runtime};
+
+/// What all parts of one executor share.
+#[derive(Debug)]
+pub(super) struct Shop {
+    /// What the operator chose.
+    pub(super) config: ExecutorConfig,
+    /// How to reach the colony.
+    pub(super) client: Client,
+    /// Time, tasks and randomness.
+    pub(super) runtime: Runtime,
+    /// The leases held now, also those whose result is on its way.
+    pub(super) leases: Leases,
+    /// Where scratch directories are made; gone when the last run is.
+    pub(super) scratch: ScratchRoot,
+    /// Variables of this process's environment that no program may see.
+    pub(super) secrets: Vec<OsString>,
+    /// Cancelled when the grace is over: what still runs must end now.
+    pub(super) shutdown: CancellationToken,
+    /// Cancelled when nobody waits for this executor any more: everything is killed, nothing is reported.
+    pub(super) abandoned: CancellationToken,
+}
+
+impl Shop {
+    /// Makes the place for scratch directories and gets ready.
+    pub(super) fn open(config: ExecutorConfig, client: Client) -> Result<Arc<Self>, ScratchError> {
+        let runtime = client.runtime().clone();
+        let scratch = ScratchRoot::create(&config.scratch, runtime.random())?;
+        let secrets = std::env::vars_os().map(|(name, _)| name).filter(plan::is_secret).collect();
+        Ok(Arc::new(Self {
+            config,
+            client,
+            runtime,
+            leases: Leases::default(),
+            scratch,
+            secrets,
+            shutdown: CancellationToken::new(),
+            abandoned: CancellationToken::new(),
+        }))
+    }
+}

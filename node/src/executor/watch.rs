@@ -1,0 +1,80 @@
+//! Knows when a program must end, by this machine's own monotonic clock.
+
+use std::time::Duration;
+
+use colony_protocol::model::Lease;
+use tokio::sync::watch;
+
+use super::{leases::Standing, shop::Shop, stop::Stop};
+
+/// Watches one lease.
+pub(super) struct Watch<'a> {
+    /// Gives the time, and tells when the executor ends.
+    shop: &'a Shop,
+    /// What the heartbeat learnt last.
+    standing: watch::Receiver<Standing>,
+    /// The lease's hard deadline by our own clock, which is late by as long as the answer travelled.
+    deadline: Option<Duration>,
+}
+
+impl<'a> Watch<'a> {
+    /// Watches a lease that was received at `granted`.
+    pub(super) fn new(
+        shop: &'a Shop,
+        lease: &Lease,
+        granted: Duration,
+        standing: watch::Receiver<Standing>,
+    ) -> Self {
+        let deadline =
+            lease.hard_deadline.map(|end| granted.saturating_add(end.since(lease.granted_at).to_std()));
+        Self { shop, standing, deadline }
+    }
+
+    /// Waits until the work must end.
+    pub(super) async fn stop(&mut self) -> Stop {
+        loop {
+            match self.verdict() {
+                Err(stop) => return stop,
+                Ok(fence) => self.news(fence).await,
+            }
+        }
+    }
+
+    /// Waits until a lease that was not renewed in time is renewed after all, or is certainly not ours any more.
+    pub(super) async fn renewed(&mut self) -> Result<(), Stop> {
+        loop {
+            match self.verdict() {
+                Ok(_) => return Ok(()),
+                Err(Stop::Unrenewed) => self.news(None).await,
+                Err(stop) => return Err(stop),
+            }
+        }
+    }
+
+    /// How things stand: until when the work may go on, or why it may not.
+    fn verdict(&mut self) -> Result<Option<Duration>, Stop> {
+        let now = self.shop.runtime.elapsed();
+        let standing = *self.standing.borrow_and_update();
+        let over = |end: Option<Duration>| end.is_some_and(|end| end <= now);
+        match standing.stop {
+            Some(stop) => Err(stop),
+            None if over(self.deadline) => Err(Stop::Deadline),
+            None if self.shop.shutdown.is_cancelled() => Err(Stop::Shutdown),
+            None if over(standing.fence) => Err(Stop::Unrenewed),
+            None => Ok(standing.fence),
+        }
+    }
+
+    /// Waits until the verdict may be another one.
+    async fn news(&mut self, fence: Option<Duration>) {
+        let next = self.deadline.into_iter().chain(fence).min().unwrap_or(Duration::MAX);
+        let rest = next.saturating_sub(self.shop.runtime.elapsed());
+        tokio::select! {
+            biased;
+            () = self.shop.shutdown.cancelled() => {}
+            // It cannot fail: the lease is released only after its run.
+            _ = self.standing.changed() => {}
+            () = self.shop.runtime.sleep(rest) => {}
+        }
+    }
+}
