@@ -46,17 +46,16 @@ impl SpecError {
         Self { line: Some(line), column: Some(column), field: field.to_owned(), why: why.into(), hint: None }
     }
 
-    /// What the JSON parser said, with its position apart from its words.
-    pub(super) fn syntax(error: &serde_json::Error) -> Self {
+    /// What the JSON parser said about the text, with its position apart from its words.
+    pub(super) fn syntax(document: &str, error: &serde_json::Error) -> Self {
         let text = error.to_string();
-        let why = text.split(" at line ").next().unwrap_or_default();
-        Self {
-            line: Some(error.line()),
-            column: Some(error.column()),
-            field: String::new(),
-            why: format!("not valid JSON: {why}"),
-            hint: None,
+        let mut why = text.split(" at line ").next().unwrap_or_default();
+        let (before, rest) = split_at_line(document, error.line(), error.column());
+        // The commonest slip, which the parser calls something else inside an object.
+        if before.trim_end().ends_with(',') && rest.starts_with(['}', ']']) {
+            why = "trailing comma";
         }
+        Self::at(document, before.len(), "", format!("not valid JSON: {why}"))
     }
 
     /// Adds what to do about it.
@@ -65,6 +64,17 @@ impl SpecError {
         self.hint = Some(hint.into());
         self
     }
+}
+
+/// What stands before and after a line and column (in bytes, from 1), as the JSON parser counts.
+fn split_at_line(document: &str, line: usize, column: usize) -> (&str, &str) {
+    let lines = document.split_inclusive('\n').take(line.saturating_sub(1));
+    let mut offset =
+        lines.map(str::len).sum::<usize>().saturating_add(column.saturating_sub(1)).min(document.len());
+    while !document.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    document.split_at(offset)
 }
 
 /// Line and column of a byte, both from 1.

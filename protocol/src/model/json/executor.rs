@@ -120,3 +120,6 @@ impl FromField for Software {
         Ok(software)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,7 +36,8 @@ impl<'a> Field<'a> {
         if document.trim().is_empty() {
             return Err(SpecError::at(document, 0, "", "there is no JSON: the text is empty"));
         }
-        let raw = serde_json::from_str::<&RawValue>(document).map_err(|error| SpecError::syntax(&error))?;
+        let raw = serde_json::from_str::<&RawValue>(document)
+            .map_err(|error| SpecError::syntax(document, &error))?;
         Ok(Self { document, raw: raw.get(), path: String::new() })
     }
 
@@ -82,7 +83,7 @@ impl<'a> Field<'a> {
 
     fn decode<T: Deserialize<'a>>(&self) -> Result<T, SpecError> {
         serde_json::from_str(self.raw).map_err(|error| {
-            let SpecError { why, .. } = SpecError::syntax(&error);
+            let SpecError { why, .. } = SpecError::syntax(self.raw, &error);
             self.wrong(why)
         })
     }

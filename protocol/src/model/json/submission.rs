@@ -111,3 +111,6 @@ fn bare_workflow(document: &Field<'_>, specs: Vec<FunctionSpec>) -> Result<Workf
     validate::workflow(&spec).map_err(|refusal| place(&refusal, document, "functionspecs"))?;
     Ok(spec)
 }
+
+#[cfg(test)]
+mod tests;

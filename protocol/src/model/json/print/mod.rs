@@ -23,3 +23,6 @@ pub struct ColonyContext<'a> {
     /// The colony's name.
     pub name: &'a str,
 }
+
+#[cfg(test)]
+mod tests;
