@@ -1,0 +1,201 @@
+//! The state machine of one colony, as the consensus engine drives it.
+//!
+//! It hands committed entries to the core, one at a time, and what the core leaves behind to the disk (in cuts, see
+//! [`crate::pending`]), to readers and to whoever waits for events. The answers go back through the engine.
+//!
+//! What may never happen: an entry applied half; a reader seeing a state between two entries; an item in the log that
+//! stops the node.
+
+use std::{fmt, sync::Arc};
+
+use colony_protocol::colony::{Colony, Event, Outbox};
+use openraft::{
+    EntryPayload, ErrorSubject, ErrorVerb, OptionalSend, RaftSnapshotBuilder, storage::RaftStateMachine,
+};
+
+use crate::{
+    ColonyTypes, EngineError, LogId, Outcomes, Snapshot, SnapshotError, SnapshotMeta, StoreFailure,
+    StoredMembership,
+    apply::Decoded,
+    group::{Group, reporting},
+    log::{SharedLog, engine_error},
+    operation::{Edit, Operation, Urgency},
+    snapshot,
+    tables::ROWS,
+    view::row_on_disk,
+};
+
+/// The state machine of one colony.
+pub struct StateMachine<C: ColonyTypes> {
+    group: Arc<Group>,
+    log: SharedLog<C>,
+}
+
+impl<C: ColonyTypes> StateMachine<C> {
+    pub(crate) const fn new(group: Arc<Group>, log: SharedLog<C>) -> Self {
+        Self { group, log }
+    }
+
+    /// Applies one entry whole.
+    fn apply_entry(&self, entry: openraft::Entry<C>) -> Result<Outcomes, StoreFailure> {
+        let id = entry.log_id;
+        let mut membership = None;
+        let mut batch = None;
+        match entry.payload {
+            EntryPayload::Blank => {}
+            EntryPayload::Normal(payload) => {
+                batch = Some(Decoded::new(&self.group.id, id.leader_id.term, payload));
+            }
+            EntryPayload::Membership(payload) => membership = Some(StoredMembership::new(Some(id), payload)),
+        }
+        let mut out = Outbox::default();
+        let outcomes = {
+            let mut colony = self.group.colony_mut()?;
+            let outcomes = batch.map(|batch| batch.apply(&mut colony, &mut out)).unwrap_or_default();
+            // While the colony is still locked: nothing may be gone from it and not yet be found in the archive.
+            let mut pending = self.group.pending()?;
+            if let Some(membership) = membership {
+                pending.set_membership(membership);
+            }
+            pending.record(id, colony.now(), std::mem::take(&mut out.changes), &|key| {
+                row_on_disk(&self.group.link.read()?.open_table(ROWS)?, self.group.slot, key)
+            })?;
+            outcomes
+        };
+        if !out.events.is_empty() {
+            (self.group.events)(&out.events);
+        }
+        Ok(outcomes)
+    }
+
+    async fn install(&self, meta: &SnapshotMeta, snapshot: Snapshot) -> Result<(), SnapshotError> {
+        let snapshot =
+            if snapshot.is_staged_in(&self.group)? { snapshot } else { self.copy(&snapshot).await? };
+        // Everything pushed so far, and a proof that it can be written and read.
+        self.group.link.commit(self.group.slot, Vec::new()).await?;
+        let mut live = Vec::new();
+        snapshot::staged_rows(&self.group, |key, bytes| {
+            if key.is_live() {
+                live.push((key, bytes));
+            }
+        })?;
+        let restored = Colony::restore(self.group.id, live)
+            .map_err(|error| StoreFailure::damaged(format!("the snapshot does not restore: {error}")))?;
+        let permit = self.group.link.reserve().await?;
+        let (done, wait) = tokio::sync::oneshot::channel();
+        {
+            let mut colony = self.group.colony_mut()?;
+            let mut pending = self.group.pending()?;
+            let mut edits = vec![Edit::InstallStaging];
+            if let Some(last) = meta.last_log_id {
+                edits.extend(self.log.skip(pending.applied(), last)?);
+            }
+            pending.replace(meta.last_log_id, meta.last_membership.clone(), restored.now());
+            edits.push(pending.applied_fact()?);
+            *colony = restored;
+            permit.send(Operation {
+                slot: self.group.slot,
+                edits,
+                urgency: Urgency::Now,
+                done: reporting(done),
+            });
+        }
+        self.group.link.finish(wait).await?;
+        // Anything may have changed: whoever waits looks again.
+        (self.group.events)(&[Event::Resumed]);
+        drop(snapshot);
+        Ok(())
+    }
+
+    /// Stages a snapshot that was made by another store of this process.
+    async fn copy(&self, snapshot: &Snapshot) -> Result<Snapshot, SnapshotError> {
+        let mut staged = snapshot::receive(&self.group).await?;
+        for chunk in snapshot.chunks()? {
+            staged.push(chunk?).await?;
+        }
+        Ok(staged)
+    }
+}
+
+impl<C: ColonyTypes> fmt::Debug for StateMachine<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StateMachine").field("colony", &self.group.id).finish_non_exhaustive()
+    }
+}
+
+impl<C: ColonyTypes> RaftStateMachine<C> for StateMachine<C> {
+    type SnapshotBuilder = SnapshotBuilder;
+
+    async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), EngineError> {
+        let pending =
+            self.group.pending().map_err(engine_error(ErrorSubject::StateMachine, ErrorVerb::Read))?;
+        Ok((pending.applied(), pending.membership().clone()))
+    }
+
+    async fn apply<I>(&mut self, entries: I) -> Result<Vec<Outcomes>, EngineError>
+    where
+        I: IntoIterator<Item = C::Entry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let mut answers = Vec::new();
+        for entry in entries {
+            let subject = ErrorSubject::Apply(entry.log_id);
+            let answer = self.apply_entry(entry).map_err(engine_error(subject.clone(), ErrorVerb::Write))?;
+            answers.push(answer);
+            self.group.settle().await.map_err(engine_error(subject, ErrorVerb::Write))?;
+        }
+        Ok(answers)
+    }
+
+    async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
+        SnapshotBuilder { group: self.group.clone() }
+    }
+
+    async fn begin_receiving_snapshot(&mut self) -> Result<Box<Snapshot>, EngineError> {
+        let receiving = snapshot::receive(&self.group).await;
+        receiving.map(Box::new).map_err(engine_error(ErrorSubject::Snapshot(None), ErrorVerb::Write))
+    }
+
+    async fn install_snapshot(
+        &mut self,
+        meta: &SnapshotMeta,
+        snapshot: Box<Snapshot>,
+    ) -> Result<(), EngineError> {
+        let subject = ErrorSubject::Snapshot(Some(meta.signature()));
+        let installed = self.install(meta, *snapshot).await.map_err(|error| match error {
+            SnapshotError::Store(failure) => failure,
+            other => StoreFailure::damaged(other.to_string()),
+        });
+        installed.map_err(engine_error(subject, ErrorVerb::Write))
+    }
+
+    async fn get_current_snapshot(&mut self) -> Result<Option<openraft::Snapshot<C>>, EngineError> {
+        let (meta, snapshot) = snapshot::make(&self.group)
+            .map_err(engine_error(ErrorSubject::Snapshot(None), ErrorVerb::Read))?;
+        let made = openraft::Snapshot { meta, snapshot: Box::new(snapshot) };
+        Ok(made.meta.last_log_id.is_some().then_some(made))
+    }
+}
+
+/// Makes snapshots: puts everything applied on disk and opens a view of it.
+pub struct SnapshotBuilder {
+    group: Arc<Group>,
+}
+
+impl fmt::Debug for SnapshotBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SnapshotBuilder").field("colony", &self.group.id).finish_non_exhaustive()
+    }
+}
+
+impl<C: ColonyTypes> RaftSnapshotBuilder<C> for SnapshotBuilder {
+    async fn build_snapshot(&mut self) -> Result<openraft::Snapshot<C>, EngineError> {
+        let build = async {
+            self.group.flush().await?;
+            snapshot::make(&self.group)
+        };
+        let (meta, snapshot) =
+            build.await.map_err(engine_error(ErrorSubject::Snapshot(None), ErrorVerb::Write))?;
+        Ok(openraft::Snapshot { meta, snapshot: Box::new(snapshot) })
+    }
+}

@@ -1,0 +1,212 @@
+//! The store of one node: one file, one writer, any number of colonies.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, Weak},
+};
+
+use colony_protocol::{
+    colony::{Colony, RowKey},
+    identity::Identity,
+    time::Timestamp,
+};
+use redb::{Database, ReadableDatabase as _, ReadableTable as _};
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    ColonyTypes, ColonyView, Disk, LogStore, OpenError, Options, StateMachine, StoreFailure, Writer, disk,
+    group::{EventSink, Group, Link},
+    log::SharedLog,
+    operation::{Edit, slot_from_value},
+    pending::Pending,
+    snapshot,
+    tables::{COLONIES, ROWS, STAGING, Slot},
+};
+
+/// Operations that may wait for the writer. Each colony has at most a few under way, so this is room for some hundred
+/// colonies before senders wait.
+const QUEUE: usize = 256;
+
+/// The store of one node. Cheap to clone; the file is closed when the last handle, colony and the writer are gone.
+#[derive(Clone)]
+pub struct Store {
+    link: Link,
+    colonies: Arc<Mutex<BTreeMap<Identity, Known>>>,
+}
+
+struct Known {
+    slot: Slot,
+    /// The colony while it is open: two state machines over the same rows would destroy each other's work.
+    open: Weak<Group>,
+}
+
+/// A colony that was opened: its parts go to the consensus engine, the view to whoever reads.
+#[derive(Debug)]
+pub struct ColonyStore<C: ColonyTypes> {
+    /// The engine's log.
+    pub log: LogStore<C>,
+    /// The engine's state machine.
+    pub machine: StateMachine<C>,
+    /// For reading.
+    pub view: ColonyView,
+}
+
+/// Why a colony could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenColonyError {
+    /// It is open already.
+    #[error("the colony is open already")]
+    Open,
+    /// There is no slot left: 2^32 colonies were opened in this file.
+    #[error("the store has no room for another colony")]
+    Full,
+    /// The rows do not make a colony.
+    #[error("the colony's rows do not restore")]
+    Restore(#[from] colony_protocol::colony::RestoreError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreFailure),
+}
+
+impl Store {
+    /// Opens a store. Nothing is written until the [`Writer`] runs.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(disk: Disk, options: Options) -> Result<(Self, Writer), OpenError> {
+        let place = format!("{disk:?}");
+        let database = Arc::new(disk::open(disk, options)?);
+        let colonies = read_colonies(&database)
+            .map_err(|failure| OpenError::Damaged { place, detail: failure.to_string() })?;
+        let (outbox, inbox) = mpsc::channel(QUEUE);
+        let (failed, failure) = watch::channel(None);
+        let writer = Writer::new(database.clone(), inbox, failed);
+        let link = Link { database, outbox, failure };
+        Ok((Self { link, colonies: Arc::new(Mutex::new(colonies)) }, writer))
+    }
+
+    /// Changes once, to what went wrong, when the store cannot write any more.
+    #[must_use]
+    pub fn failure(&self) -> watch::Receiver<Option<StoreFailure>> {
+        self.link.failure.clone()
+    }
+
+    /// The colonies this store knows.
+    ///
+    /// # Errors
+    /// [`StoreFailure`] if a thread died while it opened one.
+    pub fn colonies(&self) -> Result<Vec<Identity>, StoreFailure> {
+        let colonies = self.colonies.lock().map_err(|_| StoreFailure::poisoned())?;
+        Ok(colonies.keys().copied().collect())
+    }
+
+    /// Opens a colony, new or known: reads its live state into memory. Entries after the last flush are replayed by the
+    /// engine when it starts. `events` is told what happens, after each entry.
+    ///
+    /// # Errors
+    /// [`OpenColonyError`].
+    pub async fn open_colony<C: ColonyTypes>(
+        &self,
+        id: Identity,
+        events: EventSink,
+    ) -> Result<ColonyStore<C>, OpenColonyError> {
+        let (group, fresh) = self.group(id, events)?;
+        let mut edits = Vec::new();
+        if fresh {
+            edits.push(Edit::Colony(id));
+        }
+        if has_staging(&group)? {
+            // A snapshot whose transfer a crash ended.
+            edits.push(Edit::DropStaging);
+        }
+        if !edits.is_empty() {
+            self.link.commit(group.slot, edits).await?;
+        }
+        let log = SharedLog::load(&group)?;
+        Ok(ColonyStore {
+            log: LogStore::new(group.clone(), log.clone()),
+            machine: StateMachine::new(group.clone(), log),
+            view: ColonyView::new(group),
+        })
+    }
+
+    /// Makes the shared part of a colony and marks it as open; says whether its slot is new.
+    fn group(&self, id: Identity, events: EventSink) -> Result<(Arc<Group>, bool), OpenColonyError> {
+        let mut colonies = self.colonies.lock().map_err(|_| StoreFailure::poisoned())?;
+        let known = colonies.get(&id);
+        if known.is_some_and(|known| known.open.strong_count() > 0) {
+            return Err(OpenColonyError::Open);
+        }
+        let fresh = known.is_none();
+        let slot = match known {
+            Some(known) => known.slot,
+            None => next_slot(&colonies)?,
+        };
+        let (colony, pending) = load(&self.link, id, slot)?;
+        let group = Arc::new(Group::new(id, slot, self.link.clone(), events, colony, pending));
+        colonies.insert(id, Known { slot, open: Arc::downgrade(&group) });
+        Ok((group, fresh))
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+fn next_slot(colonies: &BTreeMap<Identity, Known>) -> Result<Slot, OpenColonyError> {
+    match colonies.values().map(|known| known.slot).max() {
+        None => Ok(Slot(0)),
+        Some(Slot(last)) => last.checked_add(1).map(Slot).ok_or(OpenColonyError::Full),
+    }
+}
+
+fn read_colonies(database: &Database) -> Result<BTreeMap<Identity, Known>, StoreFailure> {
+    let mut colonies = BTreeMap::new();
+    for row in database.begin_read()?.open_table(COLONIES)?.iter()? {
+        let (key, value) = row?;
+        let id =
+            key.value().try_into().map_err(|_| StoreFailure::damaged("a colony's id has a wrong length"))?;
+        let known = Known { slot: slot_from_value(value.value())?, open: Weak::new() };
+        colonies.insert(Identity::from_bytes(id), known);
+    }
+    Ok(colonies)
+}
+
+/// The state of a colony as it is on disk.
+fn load(link: &Link, id: Identity, slot: Slot) -> Result<(Colony, Pending), OpenColonyError> {
+    let transaction = link.read()?;
+    let (applied, membership) = snapshot::read_applied(&transaction, slot)?;
+    let rows = live_rows(&transaction.open_table(ROWS).map_err(StoreFailure::from)?, slot)?;
+    let colony = if rows.is_empty() { Colony::new(id) } else { Colony::restore(id, rows)? };
+    let now: Timestamp = colony.now();
+    Ok((colony, Pending::new(applied, membership, now)))
+}
+
+fn live_rows(
+    table: &redb::ReadOnlyTable<&'static [u8], &'static [u8]>,
+    slot: Slot,
+) -> Result<Vec<(RowKey, Vec<u8>)>, StoreFailure> {
+    let mut rows = Vec::new();
+    let range = slot.rows_under(&[]);
+    for row in table.range(range.start.as_slice()..range.end.as_slice())? {
+        let (key, value) = row?;
+        let key =
+            Slot::key_of(key.value()).ok_or_else(|| StoreFailure::damaged("a row has an unknown key"))?;
+        if !key.is_live() {
+            // Live rows come first in the order of keys; the archive, which may be large, is not read.
+            break;
+        }
+        rows.push((key, value.value().to_vec()));
+    }
+    Ok(rows)
+}
+
+fn has_staging(group: &Group) -> Result<bool, StoreFailure> {
+    let Slot(slot) = group.slot;
+    let table = group.link.read()?.open_table(STAGING)?;
+    Ok(table.range((slot, 0)..=(slot, u64::MAX))?.next().is_some())
+}

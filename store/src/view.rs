@@ -1,0 +1,282 @@
+//! Reading a colony: its live state in memory, and its archive on disk.
+//!
+//! A process is live first and archived later; it is archived before it stops being live. So whoever looks for something
+//! looks at [`ColonyView::colony`] first and at the archive second: nothing is missed, at most something is seen twice.
+//! Archive reads show everything that was applied, also what is not on disk yet.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    ops::ControlFlow,
+    sync::{Arc, RwLockReadGuard},
+};
+
+use colony_protocol::{
+    colony::{Colony, RowError, RowKey, decode_log_line, decode_process, decode_workflow},
+    identity::Identity,
+    model::{Process, StoredLogLine, Workflow},
+};
+use redb::ReadOnlyTable;
+
+use crate::{
+    LogId, StoreFailure, StoredMembership,
+    group::Group,
+    overlay::Forgotten,
+    tables::{ROWS, Slot},
+};
+
+/// Reads one colony. Cheap to clone.
+#[derive(Clone)]
+pub struct ColonyView {
+    group: Arc<Group>,
+}
+
+/// Which way rows are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Ascending,
+    Descending,
+}
+
+type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+impl ColonyView {
+    pub(crate) const fn new(group: Arc<Group>) -> Self {
+        Self { group }
+    }
+
+    /// The colony's id.
+    #[must_use]
+    pub fn id(&self) -> Identity {
+        self.group.id
+    }
+
+    /// The live state. Applying waits while the guard is held: look, copy, let go; never hold it over an await.
+    ///
+    /// # Errors
+    /// [`StoreFailure`] if applying died and left a state that cannot be trusted.
+    pub fn colony(&self) -> Result<RwLockReadGuard<'_, Colony>, StoreFailure> {
+        self.group.colony()
+    }
+
+    /// The last entry applied, and the membership as of it.
+    ///
+    /// # Errors
+    /// As [`ColonyView::colony`].
+    pub fn applied(&self) -> Result<(Option<LogId>, StoredMembership), StoreFailure> {
+        let pending = self.group.pending()?;
+        Ok((pending.applied(), pending.membership().clone()))
+    }
+
+    /// Puts everything applied so far on disk. Not needed for durability, the log has it; a node that is idle or stops
+    /// calls it so that the next start has nothing to replay.
+    ///
+    /// # Errors
+    /// [`StoreFailure`] if the store cannot write.
+    pub async fn flush(&self) -> Result<(), StoreFailure> {
+        self.group.flush().await
+    }
+
+    /// A finished process.
+    ///
+    /// # Errors
+    /// [`StoreFailure`] if the disk cannot be read.
+    pub fn archived_process(&self, number: u64) -> Result<Option<Process>, StoreFailure> {
+        self.row(&RowKey::ArchivedProcess(number), decode_process)
+    }
+
+    /// Shows finished processes, newest first, those with numbers below `before` if it is given, until `visit` breaks.
+    ///
+    /// # Errors
+    /// [`StoreFailure`] if the disk cannot be read.
+    pub fn archived_processes(
+        &self,
+        before: Option<u64>,
+        mut visit: impl FnMut(Process) -> ControlFlow<()>,
+    ) -> Result<(), StoreFailure> {
+        let Some(last) = before.unwrap_or(u64::MAX).checked_sub(1) else { return Ok(()) };
+        let (first, last) = (RowKey::ArchivedProcess(0), RowKey::ArchivedProcess(last));
+        self.rows(first, last, Order::Descending, |bytes| Ok(visit(read(decode_process(bytes))?)))
+    }
+
+    /// A finished workflow.
+    ///
+    /// # Errors
+    /// [`StoreFailure`] if the disk cannot be read.
+    pub fn archived_workflow(&self, number: u64) -> Result<Option<Workflow>, StoreFailure> {
+        self.row(&RowKey::ArchivedWorkflow(number), decode_workflow)
+    }
+
+    /// Shows finished workflows like [`ColonyView::archived_processes`].
+    ///
+    /// # Errors
+    /// [`StoreFailure`] if the disk cannot be read.
+    pub fn archived_workflows(
+        &self,
+        before: Option<u64>,
+        mut visit: impl FnMut(Workflow) -> ControlFlow<()>,
+    ) -> Result<(), StoreFailure> {
+        let Some(last) = before.unwrap_or(u64::MAX).checked_sub(1) else { return Ok(()) };
+        let (first, last) = (RowKey::ArchivedWorkflow(0), RowKey::ArchivedWorkflow(last));
+        self.rows(first, last, Order::Descending, |bytes| Ok(visit(read(decode_workflow(bytes))?)))
+    }
+
+    /// At most `limit` lines of a process's log, from line `from` on.
+    ///
+    /// # Errors
+    /// [`StoreFailure`] if the disk cannot be read.
+    pub fn log_lines(
+        &self,
+        process: u64,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredLogLine>, StoreFailure> {
+        self.lines(process, from, limit, Order::Ascending)
+    }
+
+    /// The last `limit` lines of a process's log, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreFailure`] if the disk cannot be read.
+    pub fn latest_log_lines(&self, process: u64, limit: usize) -> Result<Vec<StoredLogLine>, StoreFailure> {
+        let mut lines = self.lines(process, 0, limit, Order::Descending)?;
+        lines.reverse();
+        Ok(lines)
+    }
+
+    fn lines(
+        &self,
+        process: u64,
+        from: u64,
+        limit: usize,
+        order: Order,
+    ) -> Result<Vec<StoredLogLine>, StoreFailure> {
+        let mut lines = Vec::new();
+        if limit == 0 {
+            return Ok(lines);
+        }
+        let (first, last) = (RowKey::LogLine(process, from), RowKey::LogLine(process, u64::MAX));
+        self.rows(first, last, order, |bytes| {
+            lines.push(read(decode_log_line(bytes))?);
+            Ok(if lines.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        Ok(lines)
+    }
+
+    fn row<T>(
+        &self,
+        key: &RowKey,
+        decode: impl FnOnce(&[u8]) -> Result<T, RowError>,
+    ) -> Result<Option<T>, StoreFailure> {
+        // The overlay first; see its story.
+        let forgotten = {
+            let pending = self.group.pending()?;
+            if let Some(bytes) = pending.overlay().row(key) {
+                return Ok(Some(read(decode(bytes))?));
+            }
+            pending.overlay().forgotten()
+        };
+        let table = self.group.link.read()?.open_table(ROWS)?;
+        let slot = self.group.slot;
+        let Some(bytes) = row_on_disk(&table, slot, key)? else { return Ok(None) };
+        if forgotten.hides(key, |key| row_on_disk(&table, slot, key))? {
+            return Ok(None);
+        }
+        Ok(Some(read(decode(&bytes))?))
+    }
+
+    /// Shows the rows between two keys, those of the overlay and those on disk merged, until `visit` breaks.
+    fn rows(
+        &self,
+        first: RowKey,
+        last: RowKey,
+        order: Order,
+        mut visit: impl FnMut(&[u8]) -> Result<ControlFlow<()>, StoreFailure>,
+    ) -> Result<(), StoreFailure> {
+        // An empty range would be a caller's cursor at its end.
+        if first > last {
+            return Ok(());
+        }
+        // The overlay first; see its story.
+        let (mut fresh, forgotten) = {
+            let pending = self.group.pending()?;
+            (pending.overlay().range(first..=last), pending.overlay().forgotten())
+        };
+        let slot = self.group.slot;
+        let table = self.group.link.read()?.open_table(ROWS)?;
+        let mut range = table.range(slot.row(&first).as_slice()..=slot.row(&last).as_slice())?;
+        loop {
+            let found = match order {
+                Order::Ascending => range.next(),
+                Order::Descending => range.next_back(),
+            };
+            let Some(found) = found.transpose()? else { break };
+            let key = Slot::key_of(found.0.value())
+                .ok_or_else(|| StoreFailure::damaged("a row has an unknown key"))?;
+            while let Some(bytes) = next_before(&mut fresh, Some(&key), order) {
+                if visit(&bytes)?.is_break() {
+                    return Ok(());
+                }
+            }
+            // A row in both places is the same row, or the fresh one is newer.
+            let bytes = fresh.remove(&key);
+            if bytes.is_none() && hidden(&forgotten, &table, slot, &key, found.1.value())? {
+                continue;
+            }
+            if visit(bytes.as_deref().unwrap_or_else(|| found.1.value()))?.is_break() {
+                return Ok(());
+            }
+        }
+        while let Some(bytes) = next_before(&mut fresh, None, order) {
+            if visit(&bytes)?.is_break() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ColonyView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ColonyView").field("colony", &self.group.id).finish_non_exhaustive()
+    }
+}
+
+/// The next fresh row that comes before `border` in the order of reading, taken out.
+fn next_before(
+    fresh: &mut BTreeMap<RowKey, Arc<[u8]>>,
+    border: Option<&RowKey>,
+    order: Order,
+) -> Option<Arc<[u8]>> {
+    let entry = match order {
+        Order::Ascending => fresh.first_entry(),
+        Order::Descending => fresh.last_entry(),
+    }?;
+    let comes_before = border.is_none_or(|border| match order {
+        Order::Ascending => entry.key() < border,
+        Order::Descending => entry.key() > border,
+    });
+    comes_before.then(|| entry.remove())
+}
+
+fn hidden(
+    forgotten: &Forgotten,
+    table: &Rows,
+    slot: Slot,
+    key: &RowKey,
+    value: &[u8],
+) -> Result<bool, StoreFailure> {
+    forgotten.hides(key, |asked| {
+        if asked == key { Ok(Some(value.to_vec())) } else { row_on_disk(table, slot, asked) }
+    })
+}
+
+/// A row as the disk has it.
+pub(crate) fn row_on_disk(table: &Rows, slot: Slot, key: &RowKey) -> Result<Option<Vec<u8>>, StoreFailure> {
+    Ok(table.get(slot.row(key).as_slice())?.map(|value| value.value().to_vec()))
+}
+
+/// A row that does not decode means that the file does not hold what was written.
+fn read<T>(decoded: Result<T, RowError>) -> Result<T, StoreFailure> {
+    decoded.map_err(|error| StoreFailure::damaged(error.to_string()))
+}

@@ -1,0 +1,145 @@
+//! The one writer of a node's file: takes everything that is waiting, commits it as one transaction, then tells everybody.
+//!
+//! That is group commit: one sync serves all colonies of the node and all requests that came while the last sync ran.
+//! The caller decides where the writer runs: on a thread of its own ([`Writer::run`]) or inline in an emulator
+//! ([`Writer::run_inline`]).
+//!
+//! What may never happen: an operation reported as done before it is on disk; an operation carried out after an earlier
+//! one failed. The first failure is the last write: from then on every operation is answered with it.
+
+use std::sync::Arc;
+
+use redb::Database;
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    StoreFailure,
+    operation::{Edit, Operation, Tables, Urgency},
+};
+
+/// Most bytes taken into one transaction: what a disk takes in some ten milliseconds, so that the first in line does not
+/// wait long for the last.
+const TRANSACTION_BYTES: usize = 8 * 1024 * 1024;
+/// Most bytes that wait for the next urgent operation. They are in memory twice: here and for readers.
+const HELD_BYTES: usize = 4 * 1024 * 1024;
+
+/// The writer of one store. Run it; dropping it instead fails every operation.
+pub struct Writer {
+    database: Arc<Database>,
+    inbox: mpsc::Receiver<Operation>,
+    failure: watch::Sender<Option<StoreFailure>>,
+    taken: Vec<Operation>,
+    taken_bytes: usize,
+}
+
+impl Writer {
+    pub(crate) const fn new(
+        database: Arc<Database>,
+        inbox: mpsc::Receiver<Operation>,
+        failure: watch::Sender<Option<StoreFailure>>,
+    ) -> Self {
+        Self { database, inbox, failure, taken: Vec::new(), taken_bytes: 0 }
+    }
+
+    /// Serves until the last handle of the store is gone. Blocks: give it a thread.
+    pub fn run(mut self) {
+        while let Some(first) = self.inbox.blocking_recv() {
+            self.turn(first);
+        }
+        self.commit();
+    }
+
+    /// Serves like [`Writer::run`], as a task whose commits block its runtime: for emulators.
+    pub async fn run_inline(mut self) {
+        while let Some(first) = self.inbox.recv().await {
+            self.turn(first);
+        }
+        self.commit();
+    }
+
+    /// Takes what is waiting and commits it, unless nobody is in a hurry.
+    fn turn(&mut self, first: Operation) {
+        self.take(first);
+        while self.taken_bytes < TRANSACTION_BYTES
+            && let Ok(next) = self.inbox.try_recv()
+        {
+            self.take(next);
+        }
+        if self.taken_bytes > HELD_BYTES
+            || self.taken.iter().any(|operation| operation.urgency == Urgency::Now)
+        {
+            self.commit();
+        }
+    }
+
+    fn take(&mut self, operation: Operation) {
+        let bytes = operation.edits.iter().map(Edit::size).fold(0, usize::saturating_add);
+        self.taken_bytes = self.taken_bytes.saturating_add(bytes);
+        self.taken.push(operation);
+    }
+
+    /// Makes everything taken durable and reports it.
+    fn commit(&mut self) {
+        let operations = std::mem::take(&mut self.taken);
+        self.taken_bytes = 0;
+        if operations.is_empty() {
+            return;
+        }
+        let earlier = self.failure.borrow().clone();
+        let outcome = match earlier {
+            Some(failure) => Err(failure),
+            None => write(&self.database, &operations),
+        };
+        if let Err(failure) = &outcome
+            && self.failure.borrow().is_none()
+        {
+            tracing::error!(%failure, "the store cannot write any more");
+            self.failure.send_replace(Some(failure.clone()));
+        }
+        for operation in operations {
+            (operation.done)(outcome.clone());
+        }
+    }
+}
+
+/// One durable transaction.
+fn write(database: &Database, operations: &[Operation]) -> Result<(), StoreFailure> {
+    let mut transaction = database.begin_write()?;
+    // Other people's bytes are stored here, and the engine's checksum is not a cryptographic one: only two phases rule
+    // out that a crash leaves a half-written transaction that looks whole. Quick repair implies them, and makes opening
+    // after a crash take no longer than after a clean stop.
+    transaction.set_quick_repair(true);
+    transaction.set_two_phase_commit(true);
+    let mut tables = Tables::open(&transaction)?;
+    for operation in operations {
+        for edit in &operation.edits {
+            tables.apply(operation.slot, edit)?;
+        }
+    }
+    drop(tables);
+    transaction.commit()?;
+    Ok(())
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Not run, or its thread unwound: whoever waits must not wait for ever.
+        let failure = StoreFailure::closed();
+        self.failure.send_if_modified(|known| {
+            let fresh = known.is_none();
+            if fresh {
+                *known = Some(failure.clone());
+            }
+            fresh
+        });
+        for operation in self.taken.drain(..) {
+            (operation.done)(Err(failure.clone()));
+        }
+    }
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
+    }
+}
