@@ -4,6 +4,7 @@
 //! process. A request that got no answer is sent again with the same request id, so it is never carried out twice.
 
 mod local;
+mod remote;
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -17,12 +18,13 @@ use colony_protocol::{
     refusal::Refusal,
     reply::{Answer, LeaseStatus, Reply, Response},
     rpc,
-    time::Span,
+    time::{Span, Timestamp},
 };
 
 use crate::runtime::Runtime;
 
 pub use local::Local;
+pub use remote::{Mode, Remote};
 
 /// An answer under way.
 pub type Answering = Pin<Box<dyn Future<Output = Result<Vec<u8>, TransportError>> + Send>>;
@@ -70,8 +72,8 @@ pub enum ClientError {
 const LIFETIME: Span = Span::from_secs(30);
 /// How long one attempt waits for an answer beyond the time the request itself may wait.
 const ATTEMPT: Duration = Duration::from_secs(10);
-/// Attempts per call. With [`RETRY_PAUSE`] growing they cover an election.
-const ATTEMPTS: u32 = 4;
+/// Attempts per call. With [`RETRY_PAUSE`] growing they cover an election or the restart of a node: eight seconds.
+const ATTEMPTS: u32 = 6;
 /// Pause before the second attempt; doubled for each further one.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
 
@@ -146,42 +148,56 @@ impl Client {
     }
 
     async fn call(&self, kind: &str, payload: Vec<u8>, wait: Span) -> Result<Response, ClientError> {
-        let signed = self.sign(kind, payload, wait)?;
-        let timeout = wait.to_std().saturating_add(ATTEMPT);
+        let (signed, expires) = self.sign(kind, payload, wait)?;
+        let patience = wait.to_std().saturating_add(ATTEMPT);
         let mut pause = RETRY_PAUSE;
         let mut attempt = 1;
         loop {
-            let failure = match self.transport.call(signed.clone(), timeout).await {
+            // After its expiry the colony refuses the request; an answer cannot come later either.
+            let left = expires.since(self.runtime.now()).to_std();
+            let failure = match self.transport.call(signed.clone(), patience.min(left)).await {
                 Ok(bytes) => match rpc::decode_outcome(&bytes).map_err(EnvelopeError::from)? {
-                    Err(Refusal::Unavailable(why)) => ClientError::Refused(Refusal::Unavailable(why)),
+                    Err(refusal @ (Refusal::Unavailable(_) | Refusal::Busy(_))) => {
+                        ClientError::Refused(refusal)
+                    }
                     outcome => return Ok(outcome?),
                 },
-                // Nobody listens: trying again at once does not help, and a person waits.
-                Err(error @ TransportError::Unreachable(_)) => return Err(error.into()),
+                // Nobody listens: trying again at once does not help, and a person waits. But a node that was
+                // there a moment ago is probably starting again.
+                Err(error @ TransportError::Unreachable(_)) if attempt == 1 => return Err(error.into()),
                 Err(error) => ClientError::Transport(error),
             };
-            if attempt == ATTEMPTS {
+            let left = expires.since(self.runtime.now()).to_std();
+            if attempt == ATTEMPTS || left <= pause {
                 return Err(failure);
             }
             attempt += 1;
-            self.runtime.sleep(pause).await;
+            self.runtime.sleep(self.jitter(pause)).await;
             pause = pause.saturating_mul(2);
         }
     }
 
-    fn sign(&self, kind: &str, payload: Vec<u8>, wait: Span) -> Result<Vec<u8>, EnvelopeError> {
+    /// Between half of a pause and all of it, so that those who failed together do not come back together.
+    fn jitter(&self, pause: Duration) -> Duration {
+        let [random] = self.runtime.random();
+        pause.saturating_sub(pause.saturating_mul(u32::from(random)) / 512)
+    }
+
+    /// The signed request, and when it expires.
+    fn sign(&self, kind: &str, payload: Vec<u8>, wait: Span) -> Result<(Vec<u8>, Timestamp), EnvelopeError> {
         let issued = self.runtime.now();
+        let expires = issued.after(wait).after(LIFETIME);
         let body = Body {
             colony: self.colony,
             kind: Text::cut(kind),
             audience: self.colony,
             request: RequestId::from_bytes(self.runtime.random()),
             issued,
-            expires: issued.after(wait).after(LIFETIME),
+            expires,
             grants: List::default(),
             payload: Bytes::new(payload).map_err(|_| EnvelopeError::TooLarge)?,
         };
-        Signed::sign(&body, &self.key)?.to_bytes()
+        Ok((Signed::sign(&body, &self.key)?.to_bytes()?, expires))
     }
 
     /// Queues work: all items or none.

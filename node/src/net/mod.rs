@@ -7,12 +7,55 @@
 //! bytes that a peer has only announced; a queue fed by a peer grows without bound. When there is no room for a request
 //! it is answered at once with [`Handler::overloaded`].
 
+mod behaviour;
+pub(crate) mod budget;
+pub(crate) mod codec;
+mod driver;
+pub(crate) mod frame;
+mod limits;
+mod listen;
 mod peer;
+mod quota;
+mod service;
+mod stream;
+pub(crate) mod streams;
+pub(crate) mod transport;
 
-use std::{future::Future, pin::Pin};
+use std::{
+    fmt,
+    future::Future,
+    io,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
+use colony_protocol::identity::SecretKey;
+use futures::StreamExt as _;
+use libp2p::{
+    Swarm, TransportError,
+    core::transport::ListenerId,
+    swarm::{self, SwarmEvent},
+};
+use tokio_util::sync::CancellationToken;
+
+use self::{behaviour::Behaviour, codec::Codec, driver::Driver, service::Service};
+use crate::runtime::Runtime;
+
+pub(crate) use behaviour::{is_silent, rpc};
 pub use libp2p::{Multiaddr, PeerId};
+pub use limits::NetLimits;
 pub use peer::{identity_of, keypair, peer_of};
+
+/// How long listening may take: the kernel answers at once, so this only guards against waiting for ever.
+const LISTEN: Duration = Duration::from_secs(5);
+/// How long a connection without streams is kept: a client that asks now and then need not connect again.
+const IDLE_CONNECTION: Duration = Duration::from_secs(60);
+/// Streams of one connection that have not said what they are for; each may take ten seconds to.
+const NEGOTIATING: usize = 32;
 
 /// The bytes of an outcome under way.
 pub type Handling = Pin<Box<dyn Future<Output = Vec<u8>> + Send>>;
@@ -26,4 +69,203 @@ pub trait Handler: Send + Sync + 'static {
 
     /// The bytes of the outcome "too busy, try again".
     fn overloaded(&self) -> Vec<u8>;
+}
+
+/// What a node needs to take part in the network.
+#[derive(Debug, Clone)]
+pub struct NetConfig {
+    /// The node's key; its peer id follows from it.
+    pub key: SecretKey,
+    /// Where to listen: `/ip4/../tcp/..` or `/ip4/../udp/../quic-v1`. Port 0 takes a free one.
+    pub listen: Vec<Multiaddr>,
+    /// What strangers may take.
+    pub limits: NetLimits,
+}
+
+/// Why a node could not take part in the network.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NetError {
+    /// Somebody else listens there.
+    #[error("address already in use: {address}")]
+    InUse {
+        /// The address.
+        address: Multiaddr,
+    },
+    /// Neither TCP nor QUIC.
+    #[error(
+        "cannot listen at {address}: not of the form /ip4/0.0.0.0/tcp/4001 or /ip4/0.0.0.0/udp/4001/quic-v1"
+    )]
+    NotAnAddress {
+        /// The address.
+        address: Multiaddr,
+    },
+    /// The system refused.
+    #[error("cannot listen at {address}: {source}")]
+    Listen {
+        /// The address.
+        address: Multiaddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The transport could not be made from the key.
+    #[error("cannot set up the encrypted transport: {0}")]
+    Transport(String),
+}
+
+/// A running node's place in the network. Dropping it does not stop the network; [`Network::shutdown`] does.
+#[derive(Clone)]
+pub struct Network {
+    service: Arc<Service>,
+    shared: Arc<Shared>,
+    closed: CancellationToken,
+}
+
+/// What the swarm's task shows to others.
+#[derive(Debug)]
+struct Shared {
+    peer: PeerId,
+    addresses: Mutex<Vec<Multiaddr>>,
+    peers: AtomicUsize,
+}
+
+impl Network {
+    /// Joins the network and answers requests with `handler`. When this returns, every address is being listened at.
+    ///
+    /// # Errors
+    /// [`NetError`]; it names the address.
+    pub async fn start(
+        config: NetConfig,
+        handler: Arc<dyn Handler>,
+        runtime: Runtime,
+    ) -> Result<Self, NetError> {
+        for address in &config.listen {
+            listen::check_free(address)?;
+        }
+        let service = Service::new(handler, config.limits, runtime.clone());
+        let mut swarm = swarm(&config.key, &service)?;
+        let shared = Arc::new(Shared {
+            peer: *swarm.local_peer_id(),
+            addresses: Mutex::default(),
+            peers: AtomicUsize::new(0),
+        });
+        let mut listeners = Vec::new();
+        for address in config.listen {
+            let listening = runtime.timeout(LISTEN, listen_at(&mut swarm, &address, &shared)).await;
+            let too_slow = || Err(listen::failure(&address, io::ErrorKind::TimedOut.into()));
+            listeners.push(listening.unwrap_or_else(too_slow)?);
+        }
+        let closed = CancellationToken::new();
+        let driver = Driver::new(swarm, listeners, Arc::clone(&service), Arc::clone(&shared), closed.clone());
+        runtime.spawn("swarm", driver.run());
+        Ok(Self { service, shared, closed })
+    }
+
+    /// Who this node is to its peers.
+    #[must_use]
+    pub fn peer(&self) -> PeerId {
+        self.shared.peer
+    }
+
+    /// Where this node listens, with its peer id at the end.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<Multiaddr> {
+        self.shared.lock().clone()
+    }
+
+    /// How many peers are connected.
+    #[must_use]
+    pub fn peers(&self) -> usize {
+        self.shared.peers.load(Ordering::Relaxed)
+    }
+
+    /// Accepts nothing more, lets requests under way finish for a few seconds, and closes all connections.
+    pub async fn shutdown(&self) {
+        self.service.closing.cancel();
+        self.closed.cancelled().await;
+    }
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network").field("shared", &self.shared).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn listening(&self, address: Multiaddr) {
+        let mut addresses = self.lock();
+        let address = self.full(address);
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+
+    fn not_listening(&self, address: &Multiaddr) {
+        let address = self.full(address.clone());
+        self.lock().retain(|known| *known != address);
+    }
+
+    fn connected(&self, peers: usize) {
+        self.peers.store(peers, Ordering::Relaxed);
+    }
+
+    fn full(&self, address: Multiaddr) -> Multiaddr {
+        address.with_p2p(self.peer).unwrap_or_else(|address| address)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Multiaddr>> {
+        // Nothing that can panic runs under this lock.
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The node's swarm, not listening yet.
+fn swarm(key: &SecretKey, service: &Arc<Service>) -> Result<Swarm<Behaviour>, NetError> {
+    let key = keypair(key).ok_or_else(|| NetError::Transport("the key is not usable".to_owned()))?;
+    let transport =
+        transport::transport(&key, true).map_err(|error| NetError::Transport(error.to_string()))?;
+    let codec = Codec::new(Arc::clone(&service.budget), service.runtime.clone());
+    let behaviour = Behaviour::new(key.public(), codec, &service.limits);
+    let config = swarm_config(&service.runtime)
+        .with_idle_connection_timeout(IDLE_CONNECTION)
+        .with_max_negotiating_inbound_streams(NEGOTIATING);
+    Ok(Swarm::new(transport, behaviour, key.public().to_peer_id(), config))
+}
+
+/// A swarm's configuration whose connections run as our tasks.
+pub(crate) fn swarm_config(runtime: &Runtime) -> swarm::Config {
+    let runtime = runtime.clone();
+    swarm::Config::with_executor(move |task: Pin<Box<dyn Future<Output = ()> + Send>>| {
+        runtime.spawn("connection", task);
+    })
+}
+
+/// Listens at an address and waits until it is so.
+async fn listen_at(
+    swarm: &mut Swarm<Behaviour>,
+    address: &Multiaddr,
+    shared: &Shared,
+) -> Result<ListenerId, NetError> {
+    let id = swarm.listen_on(address.clone()).map_err(|error| match error {
+        TransportError::MultiaddrNotSupported(address) => NetError::NotAnAddress { address },
+        TransportError::Other(source) => listen::failure(address, source),
+    })?;
+    loop {
+        match swarm.select_next_some().await {
+            SwarmEvent::NewListenAddr { listener_id, address } => {
+                shared.listening(address);
+                if listener_id == id {
+                    return Ok(id);
+                }
+            }
+            SwarmEvent::ListenerError { listener_id, error } if listener_id == id => {
+                return Err(listen::failure(address, error));
+            }
+            SwarmEvent::ListenerClosed { listener_id, reason: Err(error), .. } if listener_id == id => {
+                return Err(listen::failure(address, error));
+            }
+            _ => {}
+        }
+    }
 }

@@ -1,0 +1,218 @@
+//! The swarm's task. It selects and hands over; it waits for nobody.
+//!
+//! Requests and streams run in tasks of their own, within the [`Service`]'s limits, and come back as answers through
+//! one bounded channel. At the end it lets what is under way finish, closes connections so that peers learn of it at
+//! once, and only then lets go of the swarm.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use futures::StreamExt as _;
+use libp2p::{
+    Multiaddr, PeerId, Swarm,
+    core::transport::ListenerId,
+    request_response::{self, InboundRequestId, ResponseChannel},
+    swarm::SwarmEvent,
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Shared,
+    behaviour::{Behaviour, BehaviourEvent, is_silent},
+    codec::Request,
+    service::Service,
+    stream,
+    streams::Opened,
+};
+
+/// Answers that wait for the swarm's task. A request's task waits while it is full, never the swarm.
+const ANSWERS: usize = 1024;
+/// How long a closing node lets requests finish.
+const DRAIN: Duration = Duration::from_secs(5);
+/// How often a closing node looks whether they have.
+const DRAIN_LOOK: Duration = Duration::from_millis(10);
+/// How long an answer on a substream may be on its way before the connection closes behind it: a peer that sees the
+/// connection close first does not look for the answer any more.
+const LINGER: Duration = Duration::from_millis(100);
+/// How long peers have to see their connections closed.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// An answer to a request that came on a substream of its own.
+type Answer = (ResponseChannel<Vec<u8>>, Vec<u8>);
+
+/// Owns the swarm.
+pub(super) struct Driver {
+    swarm: Swarm<Behaviour>,
+    listeners: Vec<ListenerId>,
+    service: Arc<Service>,
+    shared: Arc<Shared>,
+    answers: mpsc::Receiver<Answer>,
+    answer: mpsc::Sender<Answer>,
+    /// Requests on substreams whose answers have not left yet.
+    unanswered: BTreeSet<InboundRequestId>,
+    /// When the last of them left.
+    answered: Option<Duration>,
+    /// Set when the swarm is gone.
+    closed: CancellationToken,
+}
+
+impl Driver {
+    pub(super) fn new(
+        swarm: Swarm<Behaviour>,
+        listeners: Vec<ListenerId>,
+        service: Arc<Service>,
+        shared: Arc<Shared>,
+        closed: CancellationToken,
+    ) -> Self {
+        let (answer, answers) = mpsc::channel(ANSWERS);
+        Self {
+            swarm,
+            listeners,
+            service,
+            shared,
+            answers,
+            answer,
+            unanswered: BTreeSet::new(),
+            answered: None,
+            closed,
+        }
+    }
+
+    /// The life of the swarm.
+    pub(super) async fn run(mut self) {
+        let closing = self.service.closing.clone();
+        closing.run_until_cancelled(self.serve()).await;
+
+        let runtime = self.service.runtime.clone();
+        if runtime.timeout(DRAIN, self.drain()).await.is_none() {
+            tracing::warn!("closing with requests under way");
+        }
+        if let Some(answered) = self.answered {
+            let left = LINGER.saturating_sub(runtime.elapsed().saturating_sub(answered));
+            runtime.timeout(left, self.serve()).await;
+        }
+        runtime.timeout(FAREWELL, self.disconnect()).await;
+        let closed = self.closed.clone();
+        drop(self);
+        closed.cancel();
+    }
+
+    async fn serve(&mut self) {
+        loop {
+            self.step().await;
+        }
+    }
+
+    /// Until everything under way is answered. New requests are told to come back later.
+    async fn drain(&mut self) {
+        for listener in self.listeners.drain(..) {
+            self.swarm.remove_listener(listener);
+        }
+        let runtime = self.service.runtime.clone();
+        while !self.service.is_quiet() || !self.unanswered.is_empty() {
+            // Streams and requests end in tasks of their own, without a word to this one.
+            runtime.timeout(DRAIN_LOOK, self.step()).await;
+        }
+    }
+
+    async fn disconnect(&mut self) {
+        let peers: Vec<PeerId> = self.swarm.connected_peers().copied().collect();
+        for peer in peers {
+            // An error means that the connection is gone already.
+            self.swarm.disconnect_peer_id(peer).ok();
+        }
+        while self.swarm.network_info().num_peers() > 0 {
+            self.step().await;
+        }
+    }
+
+    async fn step(&mut self) {
+        tokio::select! {
+            biased;
+            // Answers first: they free what requests hold.
+            Some((channel, outcome)) = self.answers.recv() => self.send(channel, outcome),
+            event = self.swarm.select_next_some() => self.event(event),
+        }
+    }
+
+    fn send(&mut self, channel: ResponseChannel<Vec<u8>>, outcome: Vec<u8>) {
+        if self.swarm.behaviour_mut().rpc.send_response(channel, outcome).is_err() {
+            tracing::debug!("the asking peer is gone");
+        }
+    }
+
+    fn open(&mut self, peer: PeerId, stream: libp2p::Stream) {
+        if self.service.closing.is_cancelled() {
+            return;
+        }
+        let Some(ticket) = self.service.streams.admit(peer) else {
+            tracing::debug!(%peer, "too many streams");
+            return;
+        };
+        let session = stream::serve(stream, peer, Arc::clone(&self.service), ticket);
+        self.service.runtime.spawn("stream", session);
+    }
+
+    fn event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        match event {
+            SwarmEvent::Behaviour(BehaviourEvent::Rpc(event)) => self.rpc(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Streams(Opened { peer, stream })) => {
+                self.open(peer, stream);
+            }
+            SwarmEvent::Behaviour(BehaviourEvent::Ping(event)) if is_silent(&event) => {
+                self.swarm.close_connection(event.connection);
+            }
+            SwarmEvent::NewListenAddr { address, .. } => self.shared.listening(address),
+            SwarmEvent::ExpiredListenAddr { address, .. } => self.shared.not_listening(&address),
+            SwarmEvent::ListenerClosed { addresses, reason, .. } => self.deaf(&addresses, &reason),
+            SwarmEvent::ListenerError { error, .. } => {
+                tracing::warn!(%error, "a connection was not accepted");
+            }
+            SwarmEvent::ConnectionEstablished { .. } | SwarmEvent::ConnectionClosed { .. } => {
+                self.shared.connected(self.swarm.network_info().num_peers());
+            }
+            _ => {}
+        }
+    }
+
+    fn deaf(&self, addresses: &[Multiaddr], reason: &Result<(), std::io::Error>) {
+        for address in addresses {
+            self.shared.not_listening(address);
+            if let Err(error) = reason {
+                tracing::error!(%address, %error, "no longer listening");
+            }
+        }
+    }
+
+    fn rpc(&mut self, event: request_response::Event<Request, Vec<u8>>) {
+        use request_response::{Event, Message};
+        match event {
+            Event::Message { peer, message: Message::Request { request_id, request, channel }, .. } => {
+                self.unanswered.insert(request_id);
+                self.request(peer, request, channel);
+            }
+            Event::ResponseSent { request_id, .. } => {
+                self.unanswered.remove(&request_id);
+                self.answered = Some(self.service.runtime.elapsed());
+            }
+            Event::InboundFailure { request_id, .. } => {
+                self.unanswered.remove(&request_id);
+            }
+            Event::Message { message: Message::Response { .. }, .. } | Event::OutboundFailure { .. } => {}
+        }
+    }
+
+    fn request(&mut self, peer: PeerId, request: Request, channel: ResponseChannel<Vec<u8>>) {
+        match self.service.accept(peer, request.bytes, request.charge) {
+            Err(busy) => self.send(channel, busy),
+            Ok(handling) => {
+                let answer = self.answer.clone();
+                self.service.runtime.spawn("request", async move {
+                    let outcome = handling.await;
+                    // Fails only if the swarm is gone.
+                    answer.send((channel, outcome)).await.ok();
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! What peers that misbehave cannot do.

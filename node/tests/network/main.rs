@@ -1,0 +1,11 @@
+//! Real nodes and clients over real sockets, within one process.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests measure by the real clock and fail loudly"
+)]
+
+mod calls;
+mod faults;
+mod support;
