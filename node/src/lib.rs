@@ -6,9 +6,16 @@
 //! * [`runtime`] - the only door to time, randomness, tasks and threads;
 //! * [`net`] - how bytes reach this node and leave it again;
 //! * [`executor`] - runs the work of a colony on this machine;
+//! * [`service`] - from the bytes of a request to the bytes of its outcome;
+//! * [`coordinator`] - puts a colony's commands in order, and [`query`] answers questions about it;
+//! * [`consensus`] - one colony's Raft group: what is ordered becomes final;
 //! * [`client`] - what a member uses to talk to a colony, over libp2p or within the process.
 
 pub mod client;
+pub mod consensus;
+pub mod coordinator;
 pub mod executor;
 pub mod net;
+pub mod query;
 pub mod runtime;
+pub mod service;

@@ -120,6 +120,12 @@ impl Seen {
 pub(super) struct SliceRow(Vec<(Identity, RequestId, Timestamp, Outcome)>);
 
 impl Colony {
+    /// Whether this request was carried out before, so that proposing it again gives its first answer.
+    #[must_use]
+    pub fn remembers(&self, by: &Identity, request: &RequestId) -> bool {
+        self.seen.callers.get(by).is_some_and(|requests| requests.contains_key(request))
+    }
+
     /// The answer this request got before.
     pub(super) fn recall(&self, call: &Call) -> Option<Result<Reply, Refusal>> {
         let (_, outcome) = self.seen.callers.get(&call.by)?.get(&call.request)?;

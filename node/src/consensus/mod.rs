@@ -1,0 +1,272 @@
+//! One colony's Raft group as this node sees it: propose an entry, learn who coordinates.
+//!
+//! Owns the engine (openraft) and its timing. The coordinator proposes here; the store below keeps the log and applies
+//! it; [`Links`] carry messages to the other members. A colony on one machine is a quorum of one on the same path that
+//! three members use.
+//!
+//! What may never happen: an entry acknowledged before a majority has it on disk, or a decision about the queue made
+//! anywhere else than in the entry's application.
+
+mod link;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use colony_protocol::{bounded::Text, entry::Batch, identity::Identity, refusal::Refusal};
+use colony_store::{MemberId, MemberInfo, Outcomes, Snapshot};
+use futures::future::BoxFuture;
+use openraft::{
+    Config, ConfigError, RaftMetrics, SnapshotPolicy,
+    error::{ClientWriteError, Fatal, InitializeError, RaftError},
+    storage::{RaftLogStorage, RaftStateMachine},
+};
+use tokio::sync::watch;
+
+pub use link::{LinkError, Links, NoLinks, PeerLink, Reaching};
+
+use crate::runtime::{self, Runtime};
+
+openraft::declare_raft_types!(
+    /// The types the engine runs with.
+    pub Types:
+        D = Batch,
+        R = Outcomes,
+        NodeId = MemberId,
+        Node = MemberInfo,
+        Entry = openraft::Entry<Types>,
+        SnapshotData = Snapshot,
+        AsyncRuntime = runtime::Raft,
+);
+
+/// Between two heartbeats of a coordinator. On the Internet a round trip takes up to 300 ms; more often would only cost.
+const HEARTBEAT_MS: u64 = 400;
+/// A member that heard nothing for this long calls an election: three heartbeats may be lost before.
+const ELECTION_MIN_MS: u64 = 1_500;
+/// Upper end of the random election timeout: twice the lower, so that two members rarely call at once, and still
+/// several elections fit the 10 s within which a colony must serve again.
+const ELECTION_MAX_MS: u64 = 3_000;
+/// Entries between snapshots. The rows are always current on disk, so a snapshot costs nothing here but a read
+/// transaction; what it allows is to drop log that no member needs.
+const SNAPSHOT_EVERY: u64 = 10_000;
+/// Entries kept behind a snapshot, for members that lag a little: sending them is cheaper than a snapshot.
+const KEEP_BEHIND_SNAPSHOT: u64 = 10_000;
+/// Most entries in one message to a member. Entries hold batches, so this is up to some megabytes.
+const MESSAGE_ENTRIES_MAX: u64 = 64;
+/// How long sending one whole snapshot may take.
+const SNAPSHOT_TIMEOUT_MS: u64 = 120_000;
+
+/// What the engine tells about itself.
+pub type Metrics = RaftMetrics<MemberId, MemberInfo>;
+/// An entry on its way.
+pub type Proposing = BoxFuture<'static, Result<Outcomes, ProposeError>>;
+
+/// One colony's Raft group.
+#[derive(Clone)]
+pub struct Consensus {
+    /// The engine.
+    raft: openraft::Raft<Types>,
+    /// This node in the group.
+    me: MemberId,
+}
+
+/// Why an entry was not applied, as far as this node knows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProposeError {
+    /// Another member coordinates, or nobody at the moment.
+    #[error("this node does not coordinate the colony")]
+    NotCoordinator {
+        /// Who does, if known.
+        coordinator: Option<Identity>,
+    },
+    /// The store failed: nothing can be written until the node is restarted.
+    #[error("{0}")]
+    Storage(String),
+    /// The engine has stopped.
+    #[error("the node is stopping")]
+    Stopped,
+}
+
+impl From<ProposeError> for Refusal {
+    fn from(error: ProposeError) -> Self {
+        let text = Text::cut(&error.to_string());
+        match error {
+            ProposeError::Storage(_) => Self::Storage(text),
+            ProposeError::NotCoordinator { .. } | ProposeError::Stopped => Self::Unavailable(text),
+        }
+    }
+}
+
+/// Why a group could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConsensusError {
+    /// The timing contradicts itself.
+    #[error("the timing of elections is wrong")]
+    Timing(#[from] ConfigError),
+    /// The engine did not start, because the store could not be read.
+    #[error("the replicated log cannot be used")]
+    Engine(#[from] Fatal<MemberId>),
+    /// The first membership could not be written.
+    #[error("the first member cannot be written")]
+    Membership(#[source] Box<RaftError<MemberId, InitializeError<MemberId, MemberInfo>>>),
+}
+
+impl Consensus {
+    /// Starts the engine on a log and a state machine. A group that has no members yet is founded with this node alone
+    /// if `found` says how it is reached; such a quorum of one elects itself at once, now and after each restart.
+    ///
+    /// # Errors
+    /// [`ConsensusError`].
+    pub async fn start<L, S>(
+        me: Identity,
+        found: Option<MemberInfo>,
+        log: L,
+        state: S,
+        links: Arc<dyn Links>,
+        runtime: Runtime,
+    ) -> Result<Self, ConsensusError>
+    where
+        L: RaftLogStorage<Types>,
+        S: RaftStateMachine<Types>,
+    {
+        let me = MemberId(me);
+        let config = Arc::new(config().validate()?);
+        runtime::Raft::scope(runtime, async move {
+            let network = link::Network::new(links);
+            let raft = openraft::Raft::new(me, config, network, log, state).await?;
+            if let Some(info) = found
+                && !raft.is_initialized().await?
+            {
+                raft.initialize(BTreeMap::from([(me, info)]))
+                    .await
+                    .map_err(|error| ConsensusError::Membership(Box::new(error)))?;
+            }
+            Ok(Self { raft, me })
+        })
+        .await
+    }
+
+    /// Proposes an entry; completes when it is applied here, with the outcome of each of its items.
+    #[must_use]
+    pub fn propose(&self, batch: Batch) -> Proposing {
+        let raft = self.raft.clone();
+        Box::pin(async move {
+            match raft.client_write(batch).await {
+                Ok(written) => Ok(written.data),
+                Err(error) => Err(propose_error(error)),
+            }
+        })
+    }
+
+    /// The current term, as this node knows it.
+    #[must_use]
+    pub fn term(&self) -> u64 {
+        self.raft.metrics().borrow().current_term
+    }
+
+    /// The elected coordinator, if this node knows one.
+    #[must_use]
+    pub fn coordinator(&self) -> Option<Identity> {
+        self.raft.metrics().borrow().current_leader.map(|member| member.0)
+    }
+
+    /// True while this node is the elected coordinator.
+    #[must_use]
+    pub fn is_coordinator(&self) -> bool {
+        self.raft.metrics().borrow().current_leader == Some(self.me)
+    }
+
+    /// What the engine tells about itself, as it changes.
+    #[must_use]
+    pub fn metrics(&self) -> watch::Receiver<Metrics> {
+        self.raft.metrics()
+    }
+
+    /// Completes when there is a coordinator that this node knows.
+    ///
+    /// # Errors
+    /// [`ProposeError::Storage`] or [`ProposeError::Stopped`] if the engine ended instead.
+    pub async fn elected(&self) -> Result<(), ProposeError> {
+        let mut metrics = self.raft.metrics();
+        loop {
+            {
+                let now = metrics.borrow_and_update();
+                if let Err(fatal) = &now.running_state {
+                    return Err(fatal_error(fatal));
+                }
+                if now.current_leader.is_some() {
+                    return Ok(());
+                }
+            }
+            if metrics.changed().await.is_err() {
+                return Err(ProposeError::Stopped);
+            }
+        }
+    }
+
+    /// Stops the engine; what was proposed and not applied is answered with [`ProposeError::Stopped`].
+    pub async fn shutdown(&self) {
+        if let Err(error) = self.raft.shutdown().await {
+            tracing::warn!(%error, "the consensus engine did not stop cleanly");
+        }
+    }
+}
+
+impl std::fmt::Debug for Consensus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Consensus").field("me", &self.me).finish_non_exhaustive()
+    }
+}
+
+fn config() -> Config {
+    Config {
+        cluster_name: "colony".to_owned(),
+        heartbeat_interval: HEARTBEAT_MS,
+        election_timeout_min: ELECTION_MIN_MS,
+        election_timeout_max: ELECTION_MAX_MS,
+        install_snapshot_timeout: SNAPSHOT_TIMEOUT_MS,
+        max_payload_entries: MESSAGE_ENTRIES_MAX,
+        // A member farther behind than the log reaches gets a snapshot.
+        replication_lag_threshold: SNAPSHOT_EVERY.saturating_add(KEEP_BEHIND_SNAPSHOT),
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(SNAPSHOT_EVERY),
+        max_in_snapshot_log_to_keep: KEEP_BEHIND_SNAPSHOT,
+        // Purging moves one mark; once per thousand entries is enough.
+        purge_batch_size: 1_000,
+        ..Config::default()
+    }
+}
+
+fn propose_error(error: RaftError<MemberId, ClientWriteError<MemberId, MemberInfo>>) -> ProposeError {
+    match error {
+        RaftError::APIError(ClientWriteError::ForwardToLeader(to)) => {
+            ProposeError::NotCoordinator { coordinator: to.leader_id.map(|member| member.0) }
+        }
+        // Only changes of the membership get this answer, and this is none.
+        RaftError::APIError(ClientWriteError::ChangeMembershipError(_)) => {
+            ProposeError::NotCoordinator { coordinator: None }
+        }
+        RaftError::Fatal(fatal) => fatal_error(&fatal),
+    }
+}
+
+fn fatal_error(fatal: &Fatal<MemberId>) -> ProposeError {
+    match fatal {
+        Fatal::StorageError(error) => ProposeError::Storage(root_cause(error)),
+        Fatal::Panicked => {
+            ProposeError::Storage("the consensus engine failed; see the node's log".to_owned())
+        }
+        Fatal::Stopped => ProposeError::Stopped,
+    }
+}
+
+/// The innermost error: what a person can act on.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// The longest a healthy quorum takes to elect: for those who wait and want to say that something is wrong.
+pub const ELECTION_PATIENCE: Duration = Duration::from_secs(10);

@@ -1,0 +1,106 @@
+//! The one place where a colony's commands are put in order.
+//!
+//! A [`Coordinator`] is a handle: service tasks give it verified commands and await their answers. Behind it runs one
+//! task per colony that folds whatever waits into one log entry, looks ahead for asks for work, parks
+//! those that find none, and lets time pass when a deadline is due. [`Events`] bring it news from applied entries.
+//!
+//! What may never happen: a command applied that did not go through the log; a process promised to two asks; an
+//! executor that waits while matching work is ready; a queue without an end.
+
+mod actor;
+mod draft;
+mod events;
+mod heard;
+mod inbox;
+mod waiters;
+
+use std::sync::Arc;
+
+use colony_protocol::{
+    command::Command, entry::Item, envelope::RequestId, identity::Identity, refusal::Refusal, reply::Reply,
+    time::Timestamp,
+};
+use colony_store::ColonyView;
+use tokio_util::sync::CancellationToken;
+
+pub use events::{Events, Watch};
+
+use crate::{consensus::Consensus, runtime::Runtime};
+
+/// What the handle and the task share.
+#[derive(Debug)]
+struct Shared {
+    /// Commands that wait.
+    inbox: inbox::Inbox,
+    /// Who was heard outside of the log.
+    heard: heard::Heard,
+    /// News from applied entries.
+    events: Arc<Events>,
+    /// Tells the task to stop.
+    stop: CancellationToken,
+    /// Says that it has.
+    stopped: CancellationToken,
+}
+
+/// A handle to the task that orders a colony's commands.
+#[derive(Debug, Clone)]
+pub struct Coordinator {
+    /// What handle and task share.
+    shared: Arc<Shared>,
+}
+
+impl Coordinator {
+    /// Starts the task. `events` is what the state machine publishes to.
+    #[must_use]
+    pub fn start(view: ColonyView, consensus: Consensus, events: Arc<Events>, runtime: &Runtime) -> Self {
+        let shared = Arc::new(Shared {
+            inbox: inbox::Inbox::default(),
+            heard: heard::Heard::default(),
+            events,
+            stop: CancellationToken::new(),
+            stopped: CancellationToken::new(),
+        });
+        let actor = actor::Actor::new(Arc::clone(&shared), view, consensus, runtime.clone());
+        runtime.spawn("coordinator", actor.run());
+        Self { shared }
+    }
+
+    /// Puts a verified command in order and waits until it is applied; an ask for work waits for work. Dropping the
+    /// future withdraws an ask that has found nothing yet.
+    ///
+    /// # Errors
+    /// What the rules refuse; [`Refusal::Busy`] when too much waits; [`Refusal::Storage`] or [`Refusal::Unavailable`]
+    /// when it cannot be known to be applied.
+    pub async fn carry_out(
+        &self,
+        item: Item,
+        request: RequestId,
+        expires: Timestamp,
+        command: &Command,
+    ) -> Result<Reply, Refusal> {
+        let answer = self.shared.inbox.push(item, request, expires, command)?;
+        answer.await.unwrap_or_else(|_| Err(inbox::stopping()))
+    }
+
+    /// Remembers that a member was heard although nothing of it enters the log.
+    pub fn hear(&self, by: Identity) {
+        self.shared.heard.add(by);
+    }
+
+    /// What happens in the colony, for watchers.
+    #[must_use]
+    pub fn events(&self) -> &Arc<Events> {
+        &self.shared.events
+    }
+
+    /// Completes when the coordinator has been told to stop.
+    pub async fn stopping(&self) {
+        self.shared.stop.cancelled().await;
+    }
+
+    /// Takes no more commands, lets those under way finish, answers all who wait.
+    pub async fn stop(&self) {
+        self.shared.stop.cancel();
+        self.shared.stopped.cancelled().await;
+    }
+}

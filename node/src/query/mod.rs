@@ -1,0 +1,211 @@
+//! Questions about a colony, answered from applied state and the archive of this node.
+//!
+//! [`Desk::answer`] runs on the processor pool: it takes the state's read lock briefly, clones what it needs - a
+//! process shares its spec - and leaves encoding to the caller. Answers are those of this node's applied state: on the
+//! coordinator everything acknowledged, on another member perhaps a little older.
+//!
+//! What may never happen: an answer to somebody who may not read, except to [`Query::Status`]; a page larger than its
+//! bounds; a lock held while bytes are encoded or the disk is read.
+
+mod page;
+mod select;
+mod watch;
+
+use std::sync::RwLockReadGuard;
+
+use colony_protocol::{
+    bounded::Text,
+    colony::Colony,
+    identity::Identity,
+    model::{Name, Process, RegisteredFunction, StoredLogLine, Workflow},
+    query::{PAGE_MAX, Query, Selector},
+    refusal::Refusal,
+    reply::{Answer, Status},
+};
+use colony_store::{ColonyView, StoreFailure};
+
+use crate::{consensus::Consensus, coordinator::Coordinator, runtime::Runtime};
+
+/// Most bytes of rows one answer carries, by a rough count: half a frame, so that encoding never exceeds one.
+const ANSWER_BYTES_MAX: usize = colony_protocol::rpc::OUTCOME_MAX / 2;
+
+/// Answers the questions about one colony.
+#[derive(Debug)]
+pub struct Desk {
+    /// State, archive and logs.
+    view: ColonyView,
+    /// Who coordinates.
+    consensus: Consensus,
+    /// Told who was heard, and where watchers wait.
+    coordinator: Coordinator,
+    /// Time.
+    runtime: Runtime,
+    /// This node.
+    node: Identity,
+}
+
+impl Desk {
+    /// A desk for one colony.
+    #[must_use]
+    pub const fn new(
+        view: ColonyView,
+        consensus: Consensus,
+        coordinator: Coordinator,
+        runtime: Runtime,
+        node: Identity,
+    ) -> Self {
+        Self { view, consensus, coordinator, runtime, node }
+    }
+
+    /// Answers a question. A watch is answered with what is there now; see [`Desk::await_news`].
+    ///
+    /// # Errors
+    /// [`Refusal::Denied`], [`Refusal::NotFound`], [`Refusal::Ambiguous`], [`Refusal::Invalid`], or
+    /// [`Refusal::Storage`] if the archive cannot be read.
+    pub fn answer(&self, by: &Identity, query: &Query) -> Result<Answer, Refusal> {
+        if matches!(query, Query::Status) {
+            return Ok(Answer::Status(Box::new(self.status()?)));
+        }
+        self.authorise(by)?;
+        match query {
+            Query::Status => Ok(Answer::Status(Box::new(self.status()?))),
+            Query::Statistics => Ok(Answer::Statistics(self.colony()?.statistics())),
+            Query::Process(selector) => Ok(Answer::Process(Box::new(self.process(selector)?))),
+            Query::Processes(filter) => self.processes(filter).map(Answer::Processes),
+            Query::Workflow(selector) => self.workflow_answer(selector),
+            Query::Workflows { state, before, limit } => {
+                self.workflows(*state, *before, *limit).map(Answer::Workflows)
+            }
+            Query::Executors => Ok(Answer::Executors(self.colony()?.executors().cloned().collect())),
+            Query::Users => Ok(Answer::Users(self.colony()?.users().cloned().collect())),
+            Query::Functions { executor_name } => self.functions(executor_name).map(Answer::Functions),
+            Query::Log { process, from, limit, latest } => {
+                let process = self.process(process)?;
+                self.log(&process, *from, *limit, *latest).map(Answer::Log)
+            }
+            Query::Watch { process, from, .. } => {
+                let process = self.process(process)?;
+                let lines = self.log(&process, *from, PAGE_MAX, false)?;
+                Ok(Answer::Watch { process: Box::new(process), lines })
+            }
+            Query::Explain(selector) => {
+                let process = self.process(selector)?;
+                Ok(Answer::Explanation(Box::new(self.colony()?.explain(&process))))
+            }
+        }
+    }
+
+    /// Checks that the caller may read, and remembers that it was heard.
+    fn authorise(&self, by: &Identity) -> Result<(), Refusal> {
+        self.colony()?.may_read(by)?;
+        self.coordinator.hear(*by);
+        Ok(())
+    }
+
+    /// The colony and its coordinator, as this node sees them.
+    ///
+    /// # Errors
+    /// [`Refusal::Storage`] if the state cannot be trusted any more.
+    pub fn status(&self) -> Result<Status, Refusal> {
+        let metrics = self.consensus.metrics().borrow().clone();
+        let membership = metrics.membership_config.membership();
+        // An entry is applied as soon as this node knows that it is committed.
+        let applied = self.view.applied().map_err(storage)?.0.map_or(0, |id| id.index);
+        let colony = self.colony()?;
+        Ok(Status {
+            colony: colony.name().clone(),
+            colony_id: colony.id(),
+            node: self.node,
+            term: metrics.current_term,
+            coordinator: metrics.current_leader.map(|member| member.0),
+            voters: membership.voter_ids().map(|member| member.0).collect(),
+            learners: membership.learner_ids().map(|member| member.0).collect(),
+            committed: applied,
+            applied,
+            paused: colony.is_paused(),
+            statistics: colony.statistics(),
+            version: Text::cut(env!("CARGO_PKG_VERSION")),
+        })
+    }
+
+    /// The process a selector names.
+    pub(crate) fn process(&self, selector: &Selector) -> Result<Process, Refusal> {
+        let last = self.colony()?.last_process_number();
+        let number = select::process(selector, last, |number| {
+            Ok(self.process_by_number(number)?.map(|process| process.id))
+        })?;
+        self.process_by_number(number)?.ok_or_else(|| select::missing("process", selector))
+    }
+
+    /// Live first, archived second: what is archived in between is found.
+    fn process_by_number(&self, number: u64) -> Result<Option<Process>, Refusal> {
+        let live = self.colony()?.live_process(number).cloned();
+        if live.is_some() {
+            return Ok(live);
+        }
+        self.view.archived_process(number).map_err(storage)
+    }
+
+    fn workflow(&self, selector: &Selector) -> Result<Workflow, Refusal> {
+        let last = self.colony()?.last_workflow_number();
+        let number = select::workflow(selector, last, |number| {
+            Ok(self.workflow_by_number(number)?.map(|workflow| workflow.id))
+        })?;
+        self.workflow_by_number(number)?.ok_or_else(|| select::missing("workflow", selector))
+    }
+
+    fn workflow_by_number(&self, number: u64) -> Result<Option<Workflow>, Refusal> {
+        let live = self.colony()?.live_workflow(number).cloned();
+        if live.is_some() {
+            return Ok(live);
+        }
+        self.view.archived_workflow(number).map_err(storage)
+    }
+
+    /// The live state, for a brief look.
+    fn colony(&self) -> Result<RwLockReadGuard<'_, Colony>, Refusal> {
+        self.view.colony().map_err(storage)
+    }
+
+    fn workflow_answer(&self, selector: &Selector) -> Result<Answer, Refusal> {
+        let workflow = self.workflow(selector)?;
+        let numbers = workflow.processes.iter().map(|id| id.number());
+        let processes = self.by_number(numbers, |_| true, usize::MAX)?;
+        Ok(Answer::Workflow { workflow: Box::new(workflow), processes })
+    }
+
+    fn functions(&self, executor_name: &Name) -> Result<Vec<RegisteredFunction>, Refusal> {
+        let colony = self.colony()?;
+        let wanted = colony
+            .functions()
+            .filter(|function| executor_name.is_empty() || function.executor_name == *executor_name);
+        Ok(wanted.cloned().collect())
+    }
+
+    /// Lines of a log, at most a page of lines and of bytes.
+    fn log(
+        &self,
+        process: &Process,
+        from: u64,
+        limit: u16,
+        latest: bool,
+    ) -> Result<Vec<StoredLogLine>, Refusal> {
+        let limit = page::limit(limit);
+        let lines = if latest {
+            self.view.latest_log_lines(process.number(), limit)
+        } else if from < process.log_lines {
+            self.view.log_lines(process.number(), from, limit)
+        } else {
+            Ok(Vec::new())
+        };
+        let mut lines = lines.map_err(storage)?;
+        let mut room = ANSWER_BYTES_MAX;
+        lines.truncate(page::fitting(lines.iter().map(|line| line.message.len()), &mut room));
+        Ok(lines)
+    }
+}
+
+/// The archive could not be read.
+fn storage(failure: StoreFailure) -> Refusal {
+    Refusal::Storage(Text::cut(&failure.to_string()))
+}

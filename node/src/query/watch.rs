@@ -1,0 +1,53 @@
+//! Waiting for news of one process.
+
+use colony_protocol::{
+    command::WAIT_MAX,
+    identity::Identity,
+    model::{Process, State},
+    query::Selector,
+    refusal::Refusal,
+    time::Span,
+};
+
+use super::Desk;
+
+impl Desk {
+    /// Completes when a process has log lines from `from` on, is in another state than `state`, has ended, or when
+    /// `wait` is over.
+    ///
+    /// # Errors
+    /// As [`Desk::answer`]; [`Refusal::Busy`] if too many watches are open.
+    pub async fn await_news(
+        &self,
+        by: &Identity,
+        selector: &Selector,
+        from: u64,
+        state: Option<State>,
+        wait: Span,
+    ) -> Result<(), Refusal> {
+        self.authorise(by)?;
+        let number = self.process(selector)?.number();
+        let watch = self.coordinator.events().watch(number)?;
+        let over = self.runtime.timer(wait.min(WAIT_MAX).to_std());
+        tokio::pin!(over);
+        loop {
+            // Registered before the look: news in between wakes.
+            let news = watch.news();
+            let process = self.process(&Selector::Number(number))?;
+            if is_news(&process, from, state) {
+                return Ok(());
+            }
+            tokio::select! {
+                biased;
+                () = self.coordinator.stopping() => return Ok(()),
+                () = news => {}
+                () = &mut over => return Ok(()),
+            }
+        }
+    }
+}
+
+/// True if a watcher that saw `state` and the lines before `from` has something to see, or will never have.
+fn is_news(process: &Process, from: u64, state: Option<State>) -> bool {
+    process.log_lines > from || state != Some(process.state) || process.state.is_terminal()
+}

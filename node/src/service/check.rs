@@ -1,0 +1,157 @@
+//! The checks between the bytes of a stranger and a request that is acted upon, in the order in which they cost.
+
+use colony_protocol::{
+    bounded::Bytes,
+    command::Command,
+    entry::Item,
+    envelope::{Body, EnvelopeError, RequestId, Signed},
+    identity::Identity,
+    query::Query,
+    refusal::Refusal,
+    rpc::REQUEST_MAX,
+    time::Timestamp,
+};
+
+/// The word for a question in an envelope.
+const QUERY: &str = "query";
+
+/// A request that may be acted upon.
+#[derive(Debug)]
+pub(super) struct Checked {
+    /// Who asks, and the bytes as they came.
+    pub(super) item: Item,
+    /// The idempotency key.
+    pub(super) request: RequestId,
+    /// When it stops being valid.
+    pub(super) expires: Timestamp,
+    /// What is asked.
+    pub(super) ask: Ask,
+}
+
+/// What is asked.
+#[derive(Debug)]
+pub(super) enum Ask {
+    /// A change.
+    Command(Box<Command>),
+    /// A question.
+    Query(Query),
+}
+
+/// Checks size and signature: who asks, and the body that was signed.
+pub(super) fn open(request: &[u8]) -> Result<(Identity, Body), Refusal> {
+    if request.len() > REQUEST_MAX {
+        return Err(EnvelopeError::TooLarge.into());
+    }
+    Ok(Signed::from_bytes(request)?.verify()?)
+}
+
+/// Checks for whom and until when it was signed, and that the payload is of the kind that was signed.
+pub(super) fn body(
+    request: Vec<u8>,
+    by: Identity,
+    body: Body,
+    node: &Identity,
+    now: Timestamp,
+) -> Result<Checked, Refusal> {
+    body.check(&body.colony, node, now)?;
+    let ask = decode(&body)?;
+    let signed = Bytes::new(request).map_err(|_| EnvelopeError::TooLarge)?;
+    Ok(Checked { item: Item { by, signed }, request: body.request, expires: body.expires, ask })
+}
+
+fn decode(body: &Body) -> Result<Ask, EnvelopeError> {
+    if body.kind.as_str() == QUERY {
+        return Ok(Ask::Query(Query::decode(&body.payload)?));
+    }
+    let command = Command::decode(&body.payload)?;
+    if command.kind() != body.kind.as_str() {
+        return Err(EnvelopeError::Kind);
+    }
+    Ok(Ask::Command(Box::new(command)))
+}
+
+#[cfg(test)]
+mod tests {
+    use colony_protocol::{
+        bounded::{List, Text},
+        envelope::{LIFETIME_MAX, SIGNED_MAX},
+        identity::SecretKey,
+        time::Span,
+    };
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
+
+    fn colony() -> Identity {
+        SecretKey::derive(b"owner").identity()
+    }
+
+    fn node() -> Identity {
+        SecretKey::derive(b"node").identity()
+    }
+
+    fn a_body() -> Body {
+        Body {
+            colony: colony(),
+            kind: Text::cut("pause"),
+            audience: colony(),
+            request: RequestId::from_bytes([1; 16]),
+            issued: NOW,
+            expires: NOW.after(Span::from_secs(10)),
+            grants: List::default(),
+            payload: Bytes::new(Command::Pause.encode().unwrap()).unwrap(),
+        }
+    }
+
+    fn check(body: &Body) -> Result<Checked, Refusal> {
+        let request = Signed::sign(body, &SecretKey::derive(b"member")).unwrap().to_bytes().unwrap();
+        let (by, body) = open(&request)?;
+        super::body(request, by, body, &node(), NOW)
+    }
+
+    #[test]
+    fn a_good_request_says_who_asked_what() {
+        let checked = check(&a_body()).unwrap();
+        assert_eq!(checked.item.by, SecretKey::derive(b"member").identity());
+        assert!(matches!(checked.ask, Ask::Command(command) if *command == Command::Pause));
+    }
+
+    #[test]
+    fn a_payload_of_another_kind_than_signed_is_refused() {
+        let body = Body { kind: Text::cut("resume"), ..a_body() };
+        assert!(matches!(check(&body), Err(Refusal::Envelope(_))));
+        // A command never passes for a question either.
+        let body = Body { kind: Text::cut("query"), ..a_body() };
+        assert!(matches!(check(&body), Err(Refusal::Malformed(_))));
+    }
+
+    #[test]
+    fn the_audience_is_the_colony_or_this_node() {
+        check(&Body { audience: node(), ..a_body() }).unwrap();
+        let other = SecretKey::derive(b"other").identity();
+        assert!(matches!(check(&Body { audience: other, ..a_body() }), Err(Refusal::Envelope(_))));
+    }
+
+    #[test]
+    fn time_is_checked_on_both_sides() {
+        let old = Body {
+            issued: NOW.before(Span::from_secs(100)),
+            expires: NOW.before(Span::from_secs(1)),
+            ..a_body()
+        };
+        assert!(matches!(check(&old), Err(Refusal::Envelope(_))));
+        let early = NOW.after(Span::from_secs(3_600));
+        let early = Body { issued: early, expires: early.after(Span::from_secs(1)), ..a_body() };
+        assert!(matches!(check(&early), Err(Refusal::Envelope(_))));
+        let long = Body { expires: NOW.after(LIFETIME_MAX).after(Span::from_secs(1)), ..a_body() };
+        assert!(matches!(check(&long), Err(Refusal::Envelope(_))));
+    }
+
+    #[test]
+    fn bytes_that_are_no_request_are_refused() {
+        assert!(open(b"").is_err());
+        assert!(open(&[0xff; 200]).is_err());
+        assert!(open(&vec![0; SIGNED_MAX + 1]).is_err());
+    }
+}
