@@ -9,6 +9,7 @@
 //! * [`service`] - from the bytes of a request to the bytes of its outcome;
 //! * [`coordinator`] - puts a colony's commands in order, and [`query`] answers questions about it;
 //! * [`consensus`] - one colony's Raft group: what is ordered becomes final;
+//! * [`node`] - all of it together, started and stopped;
 //! * [`client`] - what a member uses to talk to a colony, over libp2p or within the process.
 
 pub mod client;
@@ -16,6 +17,7 @@ pub mod consensus;
 pub mod coordinator;
 pub mod executor;
 pub mod net;
+pub mod node;
 pub mod query;
 pub mod runtime;
 pub mod service;

@@ -105,7 +105,7 @@ pub enum ConsensusError {
     Timing(#[from] ConfigError),
     /// The engine did not start, because the store could not be read.
     #[error("the replicated log cannot be used")]
-    Engine(#[from] Fatal<MemberId>),
+    Engine(#[from] Box<Fatal<MemberId>>),
     /// The first membership could not be written.
     #[error("the first member cannot be written")]
     Membership(#[source] Box<RaftError<MemberId, InitializeError<MemberId, MemberInfo>>>),
@@ -133,9 +133,9 @@ impl Consensus {
         let config = Arc::new(config().validate()?);
         runtime::Raft::scope(runtime, async move {
             let network = link::Network::new(links);
-            let raft = openraft::Raft::new(me, config, network, log, state).await?;
+            let raft = openraft::Raft::new(me, config, network, log, state).await.map_err(Box::new)?;
             if let Some(info) = found
-                && !raft.is_initialized().await?
+                && !raft.is_initialized().await.map_err(Box::new)?
             {
                 raft.initialize(BTreeMap::from([(me, info)]))
                     .await

@@ -1,0 +1,105 @@
+//! What a node is told when it starts, and why it could not.
+
+use std::{io, path::PathBuf};
+
+use colony_protocol::{
+    identity::{Identity, SecretKey},
+    model::{Executor, Name, User},
+};
+use colony_store::{OpenColonyError, OpenError};
+
+use crate::{
+    client::ClientError,
+    consensus::{ConsensusError, ProposeError},
+    net::{Multiaddr, NetError},
+};
+
+/// What a node is told when it starts.
+#[derive(Debug, Clone)]
+pub struct NodeConfig {
+    /// The node's key: its identity in every colony and its key on the network.
+    pub key: SecretKey,
+    /// Where it keeps what it must remember.
+    pub data: Data,
+    /// Where it listens; empty for a node that only this process talks to.
+    pub listen: Vec<Multiaddr>,
+    /// The colony it serves.
+    pub colony: ColonyConfig,
+}
+
+/// Where a node keeps what it must remember.
+#[derive(Debug, Clone)]
+pub enum Data {
+    /// Nowhere: all is gone when the node ends.
+    Memory,
+    /// In this directory, which is made if it does not exist. A node that finds its data there resumes.
+    Directory(PathBuf),
+}
+
+/// A colony that a node serves.
+#[derive(Debug, Clone)]
+pub struct ColonyConfig {
+    /// Its id: the identity of its owner's key.
+    pub id: Identity,
+    /// What makes it, if this node has its owner's key.
+    pub found: Option<Founding>,
+}
+
+/// What makes a colony. Everything that is there already stays as it is, so a restart may say the same again.
+#[derive(Debug, Clone)]
+pub struct Founding {
+    /// The owner's key: it signs what follows.
+    pub owner: SecretKey,
+    /// The colony's name.
+    pub name: Name,
+    /// Executors to add and approve.
+    pub executors: Vec<Executor>,
+    /// Users to add.
+    pub users: Vec<User>,
+}
+
+/// Why a node could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The data directory cannot be made or looked into.
+    #[error("cannot use the data directory {path}: {source}")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The store cannot be opened; the error names the file, and whether it is in use, read-only, full or damaged.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// What is stored of the colony cannot be used.
+    #[error("the colony's state cannot be used: {0}")]
+    Colony(#[from] OpenColonyError),
+    /// The node's key is no key of the network.
+    #[error("the node's key is not usable")]
+    Key,
+    /// The system gave no thread.
+    #[error("the system gave no thread for the store")]
+    Thread,
+    /// The network did not start; the error names the address, and whether its port is in use.
+    #[error(transparent)]
+    Network(#[from] NetError),
+    /// The colony's quorum did not start.
+    #[error(transparent)]
+    Consensus(#[from] Box<ConsensusError>),
+    /// No coordinator was elected.
+    #[error("no coordinator was elected: {0}")]
+    Election(#[from] ProposeError),
+    /// The founding was refused.
+    #[error("the colony could not be founded: {0}")]
+    Founding(#[from] ClientError),
+    /// The owner's key is not the colony's.
+    #[error("the key given as owner is that of {given}, but the colony's id is {colony}")]
+    Owner {
+        /// Whose key was given.
+        given: Identity,
+        /// The colony.
+        colony: Identity,
+    },
+}
