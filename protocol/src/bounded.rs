@@ -296,6 +296,17 @@ impl<'de, T: Deserialize<'de>, const N: usize> Deserialize<'de> for List<T, N> {
     }
 }
 
+/// Reads a plain vector of at most `N` elements: for `#[serde(deserialize_with)]` where values are made by our own code
+/// and only what a peer sends needs the bound.
+///
+/// # Errors
+/// At element `N + 1`.
+pub fn at_most<'de, D: Deserializer<'de>, T: Deserialize<'de>, const N: usize>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    List::<T, N>::deserialize(deserializer).map(List::into_vec)
+}
+
 /// At most `N` entries, ordered by key; a repeated key is refused.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Map<K: Ord, V, const N: usize>(BTreeMap<K, V>);

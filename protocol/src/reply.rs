@@ -1,16 +1,33 @@
 //! What a member is told.
+//!
+//! A client reads what a node it may not know tells it, so every list has a bound here too: the one under which a
+//! colony made it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    bounded::at_most,
+    command::BATCH_MAX,
     identity::Identity,
     model::{
-        Executor, LogStream, Name, Process, ProcessId, RegisteredFunction, State, StoredLogLine, User,
-        Workflow, WorkflowId,
+        Executor, LogStream, NODES_MAX, Name, Process, ProcessId, RegisteredFunction, State, StoredLogLine,
+        User, Workflow, WorkflowId,
     },
+    query::PAGE_MAX,
     refusal::Refusal,
     time::Timestamp,
 };
+
+/// Most rows of a page.
+const PAGE: usize = PAGE_MAX as usize;
+/// Most processes of one workflow.
+const WORKFLOW_MAX: usize = 4 * NODES_MAX;
+/// Most members, and most functions, of a colony.
+const ROWS_MAX: usize = 100_000;
+/// Most blockers of one process: one for each parent it may have, and a few more.
+const BLOCKERS_MAX: usize = 4_200;
+/// Most conditions an executor is held against; there are nine.
+const CHECKS_MAX: usize = 64;
 
 /// The outcome of a command.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -18,25 +35,27 @@ pub enum Reply {
     /// Done; there is nothing to tell.
     Done,
     /// The new processes, in the order of the request.
-    Submitted(Vec<ProcessId>),
+    Submitted(#[serde(deserialize_with = "at_most::<_, _, BATCH_MAX>")] Vec<ProcessId>),
     /// The new workflow and its processes, in the order of its nodes.
     WorkflowSubmitted {
         /// The workflow.
         workflow: WorkflowId,
         /// Its processes.
+        #[serde(deserialize_with = "at_most::<_, _, NODES_MAX>")]
         processes: Vec<ProcessId>,
     },
     /// The work given to the caller, each with its lease; empty if there was none in time.
     Assigned {
         /// The processes.
+        #[serde(deserialize_with = "at_most::<_, _, BATCH_MAX>")]
         processes: Vec<Process>,
         /// Whether there was none because the colony is paused.
         paused: bool,
     },
     /// What became of each lease, in the order of the request.
-    Renewed(Vec<LeaseStatus>),
+    Renewed(#[serde(deserialize_with = "at_most::<_, _, BATCH_MAX>")] Vec<LeaseStatus>),
     /// What became of each item, in the order of the request.
-    Closed(Vec<Result<(), Refusal>>),
+    Closed(#[serde(deserialize_with = "at_most::<_, _, BATCH_MAX>")] Vec<Result<(), Refusal>>),
     /// The new child.
     ChildAdded(ProcessId),
     /// The registered function's number.
@@ -66,29 +85,31 @@ pub enum Answer {
     /// To [`crate::query::Query::Process`].
     Process(Box<Process>),
     /// To [`crate::query::Query::Processes`].
-    Processes(Vec<Process>),
+    Processes(#[serde(deserialize_with = "at_most::<_, _, PAGE>")] Vec<Process>),
     /// To [`crate::query::Query::Workflow`].
     Workflow {
         /// The workflow.
         workflow: Box<Workflow>,
         /// Its processes, in its order.
+        #[serde(deserialize_with = "at_most::<_, _, WORKFLOW_MAX>")]
         processes: Vec<Process>,
     },
     /// To [`crate::query::Query::Workflows`].
-    Workflows(Vec<Workflow>),
+    Workflows(#[serde(deserialize_with = "at_most::<_, _, PAGE>")] Vec<Workflow>),
     /// To [`crate::query::Query::Executors`].
-    Executors(Vec<Executor>),
+    Executors(#[serde(deserialize_with = "at_most::<_, _, ROWS_MAX>")] Vec<Executor>),
     /// To [`crate::query::Query::Users`].
-    Users(Vec<User>),
+    Users(#[serde(deserialize_with = "at_most::<_, _, ROWS_MAX>")] Vec<User>),
     /// To [`crate::query::Query::Functions`].
-    Functions(Vec<RegisteredFunction>),
+    Functions(#[serde(deserialize_with = "at_most::<_, _, ROWS_MAX>")] Vec<RegisteredFunction>),
     /// To [`crate::query::Query::Log`].
-    Log(Vec<StoredLogLine>),
+    Log(#[serde(deserialize_with = "at_most::<_, _, PAGE>")] Vec<StoredLogLine>),
     /// To [`crate::query::Query::Watch`].
     Watch {
         /// The process as it is now.
         process: Box<Process>,
         /// Lines from the one asked for on, at most a page.
+        #[serde(deserialize_with = "at_most::<_, _, PAGE>")]
         lines: Vec<StoredLogLine>,
     },
     /// To [`crate::query::Query::Explain`].
@@ -109,8 +130,10 @@ pub struct Status {
     /// The elected coordinator, if there is one now.
     pub coordinator: Option<Identity>,
     /// Members that vote.
+    #[serde(deserialize_with = "at_most::<_, _, ROWS_MAX>")]
     pub voters: Vec<Identity>,
     /// Members that only follow.
+    #[serde(deserialize_with = "at_most::<_, _, ROWS_MAX>")]
     pub learners: Vec<Identity>,
     /// Index of the last committed log entry.
     pub committed: u64,
@@ -160,10 +183,12 @@ pub struct Explanation {
     /// The process.
     pub process: Process,
     /// What holds it back whatever the executor: paused, waiting for parents (named), not waiting at all.
+    #[serde(deserialize_with = "at_most::<_, _, BLOCKERS_MAX>")]
     pub blockers: Vec<Blocker>,
     /// How many waiting processes would be taken before it by an executor of its type.
     pub ahead: u64,
     /// Each registered executor against each condition, the closest first.
+    #[serde(deserialize_with = "at_most::<_, _, ROWS_MAX>")]
     pub executors: Vec<ExecutorVerdict>,
 }
 
@@ -197,6 +222,7 @@ pub struct ExecutorVerdict {
     /// When it was last heard.
     pub last_heard_at: Timestamp,
     /// The conditions.
+    #[serde(deserialize_with = "at_most::<_, _, CHECKS_MAX>")]
     pub checks: Vec<Check>,
 }
 
