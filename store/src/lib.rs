@@ -28,8 +28,6 @@ mod pending;
 mod snapshot;
 mod store;
 mod tables;
-#[cfg(test)]
-mod tests;
 mod view;
 mod writer;
 

@@ -1,0 +1,115 @@
+//! The words people type: the tree of commands, as clap reads it.
+//!
+//! Owns names, flags and help texts, and nothing else: what a command does stands in `commands`. Names are a promise
+//! to scripts; the tests pin them.
+
+mod colonyos;
+mod dev;
+mod ids;
+mod nouns;
+mod work;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use self::{colonyos::*, dev::*, ids::*, nouns::*, work::*};
+use crate::output::Format;
+
+/// The first screen of `--help`.
+const EXAMPLES: &str = "\
+Examples:
+  colony dev                       a whole colony on this machine
+  colony exec -- uname -a          run a command in it and follow it
+  colony submit spec.json --wait   queue work from a file
+
+Exit codes:
+  0 done, 1 the process failed, 2 usage, 3 unreachable, 4 denied, 5 timed out,
+  130 interrupted";
+
+/// A colony of machines that share signed work, with no server.
+#[derive(Parser, Debug)]
+#[command(
+    name = "colony",
+    version,
+    before_help = EXAMPLES,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// Flags every command takes.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Global {
+    /// Where keys, contexts and node data are kept [default: the user's data directory]
+    #[arg(long, global = true, env = "COLONY_HOME", value_name = "DIR", hide_env_values = true)]
+    pub(crate) home: Option<PathBuf>,
+    /// Which colony, key and nodes to use [default: the one `colony ctx use` chose]
+    #[arg(long, global = true, env = "COLONY_CONTEXT", value_name = "NAME", hide_env_values = true)]
+    pub(crate) context: Option<String>,
+    /// How to print data
+    #[arg(short, long, global = true, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    pub(crate) output: Format,
+}
+
+/// Everything `colony` can do.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Verb {
+    /// Run a development colony on this machine
+    Dev(DevArgs),
+    /// Show it working: a map-reduce over real text, in this process
+    Demo(DemoArgs),
+    /// Run a command somewhere in the colony and follow it like a local one
+    Exec(ExecArgs),
+    /// Queue a function spec, a list of them, or a workflow
+    Submit(SubmitArgs),
+    /// List processes
+    Ps(PsArgs),
+    /// Show one process or workflow
+    Get(AnyArgs),
+    /// Wait until a process or workflow has ended
+    Wait(WaitArgs),
+    /// Print what a process said
+    Logs(LogsArgs),
+    /// Stop a process or workflow
+    Cancel(AnyArgs),
+    /// Run a finished process or workflow again
+    Retry(RetryArgs),
+    /// Say why a process does not run
+    Explain(ProcessArgs),
+    /// Machines that take work
+    #[command(subcommand)]
+    Executor(ExecutorVerb),
+    /// Graphs of processes
+    #[command(subcommand)]
+    Workflow(WorkflowVerb),
+    /// Functions executors offer, and calls of them
+    #[command(subcommand)]
+    Function(FunctionVerb),
+    /// Processes, in ColonyOS's words
+    #[command(subcommand)]
+    Process(ProcessVerb),
+    /// People who may submit and look
+    #[command(subcommand)]
+    User(UserVerb),
+    /// What processes said
+    #[command(subcommand)]
+    Log(LogVerb),
+    /// Show the colony and its coordinator
+    Status,
+    /// Choose which colony commands talk to
+    Ctx(CtxArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Put load on the colony and measure it
+    Bench(BenchArgs),
+}

@@ -1,0 +1,201 @@
+//! Words for the things a colony has: executors, workflows, users, logs.
+
+use clap::{Args, Subcommand};
+use colony_protocol::identity::Identity;
+
+use super::{OsVerb, ProcessRef, PsArgs, WorkflowRef};
+
+/// Verbs of `colony executor`.
+#[derive(Subcommand, Debug)]
+pub(crate) enum ExecutorVerb {
+    /// Lend this machine: run programs for the colony until Ctrl-C
+    Start(ExecutorStartArgs),
+    /// List executors
+    Ls,
+    /// Show one executor
+    Get(NameArgs),
+    /// Let an executor take work
+    Approve(NameArgs),
+    /// Refuse an executor
+    Reject(NameArgs),
+    /// Remove an executor; what it runs goes back to the queue
+    #[command(visible_alias = "remove")]
+    Rm(NameArgs),
+    /// Add an executor that is run elsewhere
+    Add(ExecutorAddArgs),
+    /// Executors that run programs, in ColonyOS's words
+    #[command(subcommand)]
+    Os(OsVerb),
+}
+
+/// `colony executor start`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct ExecutorStartArgs {
+    /// Its name, unique in the colony
+    #[arg(long, value_name = "N")]
+    pub(crate) name: String,
+    /// The type that processes ask for
+    #[arg(long = "type", value_name = "T")]
+    pub(crate) executor_type: String,
+    /// How many programs may run at the same time [default: the number of cores]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) parallel: Option<u16>,
+}
+
+/// `colony executor add`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct ExecutorAddArgs {
+    /// Its name, unique in the colony
+    #[arg(long, value_name = "N")]
+    pub(crate) name: String,
+    /// The type that processes ask for
+    #[arg(long = "type", value_name = "T")]
+    pub(crate) executor_type: String,
+    /// The identity of its key [default: a new key in this home]
+    #[arg(long, visible_alias = "executorid", value_name = "HEX")]
+    pub(crate) id: Option<Identity>,
+    /// Let it take work at once
+    #[arg(long)]
+    pub(crate) approve: bool,
+}
+
+/// Names one thing.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct NameArgs {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+}
+
+/// Verbs of `colony workflow`.
+#[derive(Subcommand, Debug)]
+pub(crate) enum WorkflowVerb {
+    /// Queue a graph of work
+    Submit(SpecArgs),
+    /// List workflows
+    Ls(PsArgs),
+    /// Show one workflow and its processes
+    Get(WorkflowArgs),
+    /// Stop what is unfinished of a workflow
+    Cancel(WorkflowArgs),
+    /// Forget an ended workflow and its processes
+    #[command(visible_alias = "remove")]
+    Rm(WorkflowArgs),
+    /// List running workflows
+    Ps(CountArgs),
+    /// List waiting workflows
+    Psw(CountArgs),
+    /// List successful workflows
+    Pss(CountArgs),
+    /// List failed workflows
+    Psf(CountArgs),
+    /// List cancelled workflows
+    Psc(CountArgs),
+}
+
+/// Names one workflow.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct WorkflowArgs {
+    /// The workflow: w3, the first characters of its id, or last
+    #[arg(value_name = "ID", required_unless_present = "workflowid")]
+    id: Option<WorkflowRef>,
+    /// The same, in ColonyOS's words
+    #[arg(long, value_name = "ID", conflicts_with = "id")]
+    workflowid: Option<WorkflowRef>,
+}
+
+impl WorkflowArgs {
+    /// The workflow, however it was written; clap has made sure that it was.
+    pub(crate) fn workflow(self) -> Option<WorkflowRef> {
+        self.id.or(self.workflowid)
+    }
+}
+
+/// A file with specs.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct SpecArgs {
+    /// A file with the specs in JSON; - reads standard input
+    #[arg(value_name = "FILE", required_unless_present = "spec")]
+    file: Option<String>,
+    /// The same, in ColonyOS's words
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    spec: Option<String>,
+    /// Wait until all of it has ended
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+impl SpecArgs {
+    /// The file, however it was written; clap has made sure that it was.
+    pub(crate) fn file(&self) -> &str {
+        self.file.as_deref().or(self.spec.as_deref()).unwrap_or_default()
+    }
+}
+
+/// How many rows to list.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct CountArgs {
+    /// At most this many
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) count: u16,
+}
+
+/// Verbs of `colony user`.
+#[derive(Subcommand, Debug)]
+pub(crate) enum UserVerb {
+    /// List users
+    Ls,
+    /// Add a user
+    Add(UserAddArgs),
+    /// Remove a user
+    #[command(visible_alias = "remove")]
+    Rm(NameArgs),
+}
+
+/// `colony user add`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct UserAddArgs {
+    /// The name, unique in the colony
+    #[arg(long, value_name = "N")]
+    pub(crate) name: String,
+    /// The identity of the user's key [default: a new key in this home]
+    #[arg(long, visible_alias = "userid", value_name = "HEX")]
+    pub(crate) id: Option<Identity>,
+    /// For people to read
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(crate) email: String,
+    /// For people to read
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(crate) phone: String,
+}
+
+/// Verbs of `colony log`.
+#[derive(Subcommand, Debug)]
+pub(crate) enum LogVerb {
+    /// List a process's lines with their times and streams
+    Ls(LogLsArgs),
+    /// Print a process's lines as they were written
+    Get(LogGetArgs),
+}
+
+/// `colony log ls`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct LogLsArgs {
+    /// The process: p7, the first characters of its id, or last
+    #[arg(value_name = "ID")]
+    pub(crate) id: ProcessRef,
+    /// At most this many
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) limit: u16,
+}
+
+/// `colony log get`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct LogGetArgs {
+    /// The process: p7, the first characters of its id, or last
+    #[arg(short, long, value_name = "ID")]
+    pub(crate) processid: ProcessRef,
+    /// Go on until the process has ended
+    #[arg(long)]
+    pub(crate) follow: bool,
+}

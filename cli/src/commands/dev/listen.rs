@@ -1,0 +1,71 @@
+//! Where a development colony listens: on this machine, and nowhere else.
+
+use std::net::IpAddr;
+
+use colony_node::{
+    net::{Multiaddr, NetError},
+    node::StartError,
+};
+
+use crate::{
+    error::{Exit, Failure},
+    hint::Hint,
+};
+
+/// Where `dev` listens unless told otherwise: TCP and QUIC on the port after ColonyOS's 50080.
+const DEFAULTS: [&str; 2] = ["/ip4/127.0.0.1/tcp/50081", "/ip4/127.0.0.1/udp/50081/quic-v1"];
+
+/// The addresses asked for, each checked to be of this machine.
+pub(super) fn addresses(asked: &[String]) -> Result<Vec<Multiaddr>, Failure> {
+    if asked.is_empty() {
+        return DEFAULTS.into_iter().map(address).collect();
+    }
+    asked.iter().map(|text| address(text)).collect()
+}
+
+fn address(text: &str) -> Result<Multiaddr, Failure> {
+    let address: Multiaddr = text.parse().map_err(|error| {
+        Failure::usage(format!("--listen {text}: not a multiaddress: {error}")).hint(Hint::DevOnLoopback)
+    })?;
+    if !is_loopback(text) {
+        return Err(Failure::usage(format!(
+            "--listen {text}: a development colony stays on this machine, because everybody knows its keys"
+        ))
+        .hint(Hint::DevOnLoopback));
+    }
+    Ok(address)
+}
+
+/// True for `/ip4/127.x.y.z/…` and `/ip6/::1/…`. A name could lead anywhere.
+fn is_loopback(text: &str) -> bool {
+    let mut parts = text.split('/').skip(1);
+    let (kind, host) = (parts.next(), parts.next().and_then(|host| host.parse::<IpAddr>().ok()));
+    matches!(kind, Some("ip4" | "ip6")) && host.is_some_and(|host| host.is_loopback())
+}
+
+/// What a person does about a node that did not start.
+pub(super) fn start_failure(error: StartError) -> Failure {
+    let failure = Failure::new(error.to_string()).exit(Exit::FAILED);
+    match error {
+        StartError::Network(NetError::InUse { .. }) => failure.hint(Hint::DevOnAnyPort),
+        _ => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_listened_on() {
+        for text in ["/ip4/127.0.0.1/tcp/0", "/ip4/127.1.2.3/udp/9/quic-v1", "/ip6/::1/tcp/1"] {
+            assert!(addresses(&[text.to_owned()]).is_ok(), "{text}");
+        }
+        for text in ["/ip4/0.0.0.0/tcp/1", "/ip6/::/tcp/1", "/dns4/localhost/tcp/1", "/ip4/10.0.0.1/tcp/1"] {
+            let failure = addresses(&[text.to_owned()]).unwrap_err();
+            assert!(failure.what.contains("keys") && failure.exit == Exit::USAGE, "{text}: {failure}");
+        }
+        assert!(addresses(&["bogus".to_owned()]).unwrap_err().what.contains("not a multiaddress"));
+        assert_eq!(addresses(&[]).unwrap().len(), 2);
+    }
+}

@@ -1,0 +1,45 @@
+//! `colony get`: all about one process or workflow.
+
+use colony_node::client::ClientError;
+use colony_protocol::{
+    query::{Query, Selector},
+    reply::Answer,
+};
+
+use crate::{
+    app::App,
+    args::AnyId,
+    error::{Exit, Failure},
+    output,
+};
+
+/// Shows it.
+pub(super) async fn run(app: &App, id: AnyId) -> Result<Exit, Failure> {
+    match id {
+        AnyId::Process(selector) => process(app, selector).await,
+        AnyId::Workflow(selector) => workflow(app, selector).await,
+    }
+}
+
+/// Shows one process.
+pub(super) async fn process(app: &App, selector: Selector) -> Result<Exit, Failure> {
+    let session = app.session()?;
+    let process = session.client.process(selector).await?;
+    output::process_record(session.seen(), &process).print_one(session.format())?;
+    Ok(Exit::DONE)
+}
+
+/// Shows one workflow and its processes.
+pub(super) async fn workflow(app: &App, selector: Selector) -> Result<Exit, Failure> {
+    let session = app.session()?;
+    let answer = session.client.query(&Query::Workflow(selector)).await?;
+    let Answer::Workflow { workflow, processes } = answer else {
+        return Err(ClientError::Unexpected("to workflow").into());
+    };
+    output::workflow_record(session.seen(), &workflow, &processes).print_one(session.format())?;
+    if session.format().is_human() {
+        output::data("\n")?;
+        output::processes(session.seen(), &processes).print(session.format())?;
+    }
+    Ok(Exit::DONE)
+}

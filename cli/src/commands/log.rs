@@ -1,0 +1,23 @@
+//! `colony log`: a process's lines with their circumstances, or in ColonyOS's words.
+
+use super::logs;
+use crate::{
+    app::App,
+    args::LogVerb,
+    error::{Exit, Failure},
+    output,
+};
+
+/// Does what was asked.
+pub(super) async fn run(app: &App, verb: LogVerb) -> Result<Exit, Failure> {
+    match verb {
+        LogVerb::Get(args) => logs::run(app, args.processid, args.follow).await,
+        LogVerb::Ls(args) => {
+            let session = app.session()?;
+            let id = session.client.process(args.id.0).await?.id;
+            let lines = logs::page(&session, id.into(), 0, args.limit, true).await?;
+            output::log_lines(session.seen(), &id, &lines).print(session.format())?;
+            Ok(Exit::DONE)
+        }
+    }
+}

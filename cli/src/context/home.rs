@@ -1,0 +1,200 @@
+//! The directory that holds what one user, or one node, keeps on this machine.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use colony_protocol::identity::{IdentityError, SecretKey};
+
+use super::{Contexts, contexts, file, keys};
+use crate::{error::Failure, hint::Hint};
+
+/// The file with the contexts.
+const CONTEXTS: &str = "contexts.toml";
+/// The directory with the keys.
+const KEYS: &str = "keys";
+
+/// Why something in the home could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HomeError {
+    /// The system names no data directory for this user.
+    #[error("cannot tell where to keep data: neither HOME nor XDG_DATA_HOME is set")]
+    Nowhere,
+    /// A file or directory could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file or directory could not be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The contexts are not the TOML they should be.
+    #[error("{}: {source}", path.display())]
+    Contexts {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: toml::de::Error,
+    },
+    /// The contexts could not be written as TOML.
+    #[error("cannot write contexts: {0}")]
+    Format(#[from] toml::ser::Error),
+    /// A key file holds no key.
+    #[error("{}: {source}", path.display())]
+    Key {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: IdentityError,
+    },
+    /// A key file can be read by others.
+    #[error("{} can be read by others: its mode is {mode:o}, not 600", path.display())]
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// A name that would lead out of the directory.
+    #[error("{0:?} cannot be the name of a key: use letters, digits, - and _")]
+    Name(String),
+}
+
+impl From<HomeError> for Failure {
+    fn from(error: HomeError) -> Self {
+        match &error {
+            HomeError::Contexts { .. } | HomeError::Name(_) => Self::usage(error.to_string()),
+            HomeError::Key { .. } | HomeError::Open { .. } => {
+                Self::usage(error.to_string()).hint(Hint::Contexts)
+            }
+            _ => Self::new(error.to_string()),
+        }
+    }
+}
+
+/// A home directory; nothing is made before something is written.
+#[derive(Debug, Clone)]
+pub(crate) struct Home {
+    /// Where it is.
+    path: PathBuf,
+}
+
+impl Home {
+    /// The directory given, or the user's data directory.
+    pub(crate) fn open(given: Option<&Path>) -> Result<Self, HomeError> {
+        let path = match given {
+            Some(path) => path.to_owned(),
+            None => directories::BaseDirs::new().ok_or(HomeError::Nowhere)?.data_dir().join("colony"),
+        };
+        Ok(Self { path })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the contexts; none if there are none yet.
+    pub(crate) fn contexts(&self) -> Result<Contexts, HomeError> {
+        let path = self.path.join(CONTEXTS);
+        match fs::read_to_string(&path) {
+            Ok(text) => contexts::parse(&text).map_err(|source| HomeError::Contexts { path, source }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Contexts::default()),
+            Err(source) => Err(HomeError::Read { path, source }),
+        }
+    }
+
+    /// Replaces the contexts.
+    pub(crate) fn write_contexts(&self, contexts: &Contexts) -> Result<(), HomeError> {
+        let text = toml::to_string_pretty(contexts)?;
+        self.replace(&self.path.join(CONTEXTS), text.as_bytes())
+    }
+
+    /// The path of a key, relative to the home as contexts name it.
+    pub(crate) fn key_path(name: &str) -> Result<PathBuf, HomeError> {
+        let sound = !name.is_empty()
+            && name.len() <= 200
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        if !sound {
+            return Err(HomeError::Name(name.to_owned()));
+        }
+        Ok(Path::new(KEYS).join(format!("{name}.key")))
+    }
+
+    /// Reads a key; `path` is relative to the home, or absolute.
+    pub(crate) fn key(&self, path: &Path) -> Result<SecretKey, HomeError> {
+        keys::read(&self.path.join(path))
+    }
+
+    /// Writes a key.
+    pub(crate) fn write_key(&self, path: &Path, key: &SecretKey) -> Result<(), HomeError> {
+        self.replace(&self.path.join(path), format!("{}\n", key.to_hex()).as_bytes())
+    }
+
+    /// Reads a key, or makes it if it is not there.
+    pub(crate) fn key_or_new(
+        &self,
+        path: &Path,
+        make: impl FnOnce() -> SecretKey,
+    ) -> Result<SecretKey, HomeError> {
+        if self.path.join(path).exists() {
+            return self.key(path);
+        }
+        let key = make();
+        self.write_key(path, &key)?;
+        Ok(key)
+    }
+
+    fn replace(&self, path: &Path, content: &[u8]) -> Result<(), HomeError> {
+        let write = |source| HomeError::Write { path: path.to_owned(), source };
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory).map_err(write)?;
+        }
+        file::replace(path, content).map_err(write)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn home() -> (tempfile::TempDir, Home) {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::open(Some(&directory.path().join("h"))).unwrap();
+        (directory, home)
+    }
+
+    #[test]
+    fn a_key_is_made_once_and_found_again() {
+        let (_directory, home) = home();
+        let path = Home::key_path("alice").unwrap();
+        let made = home.key_or_new(&path, || SecretKey::derive(b"one")).unwrap();
+        let found = home.key_or_new(&path, || SecretKey::derive(b"two")).unwrap();
+        assert_eq!(made.identity(), found.identity());
+    }
+
+    #[test]
+    fn a_name_cannot_lead_out_of_the_directory() {
+        for name in ["", "..", "a/b", "a.b", "a\0"] {
+            assert!(matches!(Home::key_path(name), Err(HomeError::Name(_))), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_broken_contexts_file_is_named_with_its_line() {
+        let (_directory, home) = home();
+        fs::create_dir_all(home.path()).unwrap();
+        fs::write(home.path().join(CONTEXTS), "current = \"a\"\n[contexts.a]\nbogus = 1\n").unwrap();
+        let text = home.contexts().unwrap_err().to_string();
+        assert!(text.contains("contexts.toml") && text.contains("line"), "{text}");
+    }
+}

@@ -1,0 +1,16 @@
+//! Which colony a command talks to, with which key, over which nodes.
+//!
+//! Owns the home directory: `contexts.toml` and the key files below `keys/`. Files are replaced whole, so a command
+//! that is killed leaves the old or the new one; a key file is readable by its owner alone from the moment it exists.
+
+mod chosen;
+mod contexts;
+mod file;
+mod home;
+mod keys;
+
+pub(crate) use self::{
+    chosen::Chosen,
+    contexts::{Context, Contexts},
+    home::Home,
+};

@@ -1,0 +1,138 @@
+//! What a command ends with: an exit code, and for the person who typed it what failed, why, and what to do next.
+
+use colony_node::client::{ClientError, TransportError};
+use colony_protocol::refusal::Refusal;
+
+use crate::hint::Hint;
+
+/// A process exit status. The named ones are a promise to scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Exit(pub(crate) u8);
+
+impl Exit {
+    /// Done.
+    pub(crate) const DONE: Self = Self(0);
+    /// The process failed, or something no other code fits.
+    pub(crate) const FAILED: Self = Self(1);
+    /// The command line or its input is wrong.
+    pub(crate) const USAGE: Self = Self(2);
+    /// No node could be reached.
+    pub(crate) const UNREACHABLE: Self = Self(3);
+    /// The colony said no to this key.
+    pub(crate) const DENIED: Self = Self(4);
+    /// It took too long.
+    pub(crate) const TIMED_OUT: Self = Self(5);
+    /// Ctrl-C.
+    pub(crate) const INTERRUPTED: Self = Self(130);
+}
+
+/// Why a command did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub(crate) struct Failure {
+    /// What failed, and why.
+    pub(crate) what: String,
+    /// What to do next.
+    pub(crate) hint: Option<Hint>,
+    /// The exit status.
+    pub(crate) exit: Exit,
+}
+
+impl Failure {
+    /// Something no other code fits.
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), hint: None, exit: Exit::FAILED }
+    }
+
+    /// The command line or its input is wrong.
+    pub(crate) fn usage(what: impl Into<String>) -> Self {
+        Self { exit: Exit::USAGE, ..Self::new(what) }
+    }
+
+    /// The same, with a next step.
+    #[must_use]
+    pub(crate) fn hint(self, hint: Hint) -> Self {
+        Self { hint: Some(hint), ..self }
+    }
+
+    /// The same, with another status.
+    #[must_use]
+    pub(crate) fn exit(self, exit: Exit) -> Self {
+        Self { exit, ..self }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Transport(error) => error.into(),
+            ClientError::Refused(refusal) => refusal.into(),
+            other => Self::new(other.to_string()),
+        }
+    }
+}
+
+impl From<TransportError> for Failure {
+    fn from(error: TransportError) -> Self {
+        let what = Self::new(error.to_string()).exit(Exit::UNREACHABLE);
+        match error {
+            TransportError::Unreachable(_) => what.hint(Hint::StartDev),
+            TransportError::TimedOut(_) => what.exit(Exit::TIMED_OUT),
+            _ => what,
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let what = Self::new(refusal.to_string());
+        match &refusal {
+            Refusal::Invalid { .. } | Refusal::Malformed(_) => what.exit(Exit::USAGE),
+            Refusal::Denied { by, .. } => Self::new(format!("{refusal} (the request was signed by {by})"))
+                .exit(Exit::DENIED)
+                .hint(Hint::ShowContext),
+            Refusal::Envelope(_) => what.exit(Exit::DENIED).hint(Hint::ShowContext),
+            Refusal::NotFound { what: thing } | Refusal::Ambiguous { what: thing, .. } => {
+                what.hint(list_of(thing))
+            }
+            Refusal::Busy(_) | Refusal::Unavailable(_) => what.exit(Exit::UNREACHABLE),
+            _ => what,
+        }
+    }
+}
+
+/// Where to look for what was not found.
+fn list_of(thing: &str) -> Hint {
+    match thing.split_whitespace().next() {
+        Some("workflow") => Hint::Workflows,
+        Some("executor") => Hint::Executors,
+        Some("user") => Hint::Users,
+        _ => Hint::Processes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use colony_protocol::identity::Identity;
+
+    use super::*;
+
+    #[test]
+    fn each_kind_of_failure_has_its_exit_code() {
+        let unreachable = ClientError::Transport(TransportError::Unreachable("nobody listens".to_owned()));
+        assert_eq!(Failure::from(unreachable).exit, Exit::UNREACHABLE);
+        assert_eq!(
+            Failure::from(TransportError::TimedOut(std::time::Duration::from_secs(1))).exit,
+            Exit::TIMED_OUT
+        );
+        assert_eq!(Failure::from(Refusal::denied(Identity::NOBODY, "only members may")).exit, Exit::DENIED);
+        assert_eq!(Failure::from(Refusal::invalid("args", "too many")).exit, Exit::USAGE);
+        assert_eq!(Failure::from(Refusal::not_found("process p9")).exit, Exit::FAILED);
+    }
+
+    #[test]
+    fn what_was_not_found_tells_where_to_look() {
+        assert_eq!(Failure::from(Refusal::not_found("workflow w3")).hint, Some(Hint::Workflows));
+        assert_eq!(Failure::from(Refusal::not_found("process p9")).hint, Some(Hint::Processes));
+    }
+}

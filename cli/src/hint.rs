@@ -1,0 +1,222 @@
+//! What to do next, as a command that runs as typed.
+//!
+//! Every hint the program can give is a variant here, so that a test can feed each one to the parser.
+
+/// A next step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Hint {
+    /// There is no colony to talk to.
+    StartDev,
+    /// The usual port is taken.
+    DevOnAnyPort,
+    /// `dev` keeps to this machine; this address does.
+    DevOnLoopback,
+    /// A process goes on without us.
+    Cancel(String),
+    /// A process waits.
+    Explain(String),
+    /// A process said why it failed.
+    Logs(String),
+    /// A process can be looked at.
+    Get(String),
+    /// A process can be waited for.
+    Wait(String),
+    /// What ended can be run again.
+    Retry(String),
+    /// The failed part of a workflow can be run again.
+    RetryFailed(String),
+    /// Which processes there are.
+    Processes,
+    /// Which workflows there are.
+    Workflows,
+    /// Which executors there are.
+    Executors,
+    /// Which users there are.
+    Users,
+    /// Which contexts there are.
+    Contexts,
+    /// A context can be chosen.
+    UseContext(String),
+    /// Which key signs.
+    ShowContext,
+    /// The owner has to let an executor in.
+    Approve(String),
+    /// The owner has to add an executor whose key is elsewhere.
+    AddExecutor {
+        /// Its name.
+        name: String,
+        /// Its type.
+        kind: String,
+        /// Its key's identity.
+        id: String,
+    },
+    /// Nobody takes work of this type.
+    StartExecutor(String),
+    /// Assignment is paused.
+    Resume,
+    /// How a command is written.
+    Help(&'static [&'static str]),
+}
+
+impl Hint {
+    /// Why the command helps, in a few words.
+    fn purpose(&self) -> &'static str {
+        match self {
+            Self::StartDev => "start a colony on this machine with",
+            Self::DevOnAnyPort => "let the system choose a port:",
+            Self::DevOnLoopback => "keep to this machine:",
+            Self::Cancel(_) => "stop it with",
+            Self::Explain(_) => "ask why with",
+            Self::Logs(_) => "see what it said with",
+            Self::Get(_) => "look at it with",
+            Self::Wait(_) => "wait for it with",
+            Self::Retry(_) => "run it again with",
+            Self::RetryFailed(_) => "run what did not succeed again with",
+            Self::Processes => "see which processes there are with",
+            Self::Workflows => "see which workflows there are with",
+            Self::Executors => "see which executors there are with",
+            Self::Users => "see which users there are with",
+            Self::Contexts => "see which contexts there are with",
+            Self::UseContext(_) => "choose it with",
+            Self::ShowContext => "see which key signs with",
+            Self::Approve(_) => "the colony's owner lets it in with",
+            Self::AddExecutor { .. } => "the colony's owner adds it with",
+            Self::StartExecutor(_) => "lend this machine with",
+            Self::Resume => "give out work again with",
+            Self::Help(_) => "see how it is written with",
+        }
+    }
+
+    /// The words after `colony`.
+    fn words(&self) -> Vec<&str> {
+        match self {
+            Self::StartDev => vec!["dev"],
+            Self::DevOnAnyPort => vec!["dev", "--listen", "/ip4/127.0.0.1/tcp/0"],
+            Self::DevOnLoopback => vec!["dev", "--listen", "/ip4/127.0.0.1/tcp/50081"],
+            Self::Cancel(id) => vec!["cancel", id],
+            Self::Explain(id) => vec!["explain", id],
+            Self::Logs(id) => vec!["logs", id],
+            Self::Get(id) => vec!["get", id],
+            Self::Wait(id) => vec!["wait", id],
+            Self::Retry(id) => vec!["retry", id],
+            Self::RetryFailed(id) => vec!["retry", "--failed", id],
+            Self::Processes => vec!["ps"],
+            Self::Workflows => vec!["workflow", "ls"],
+            Self::Executors => vec!["executor", "ls"],
+            Self::Users => vec!["user", "ls"],
+            Self::Contexts => vec!["ctx", "ls"],
+            Self::UseContext(name) => vec!["ctx", "use", name],
+            Self::ShowContext => vec!["ctx", "show"],
+            Self::Approve(name) => vec!["executor", "approve", name],
+            Self::AddExecutor { name, kind, id } => {
+                vec!["executor", "add", "--name", name, "--type", kind, "--id", id, "--approve"]
+            }
+            Self::StartExecutor(kind) => vec!["executor", "start", "--name", "worker", "--type", kind],
+            Self::Resume => vec!["process", "resume"],
+            Self::Help(path) => path.iter().copied().chain(["--help"]).collect(),
+        }
+    }
+
+    /// The command line, with the flags that lead to the same colony.
+    pub(crate) fn command(&self, flags: &[String]) -> String {
+        let words = self.words();
+        std::iter::once("colony")
+            .chain(flags.iter().map(String::as_str))
+            .chain(words)
+            .map(quoted)
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    /// The whole hint.
+    pub(crate) fn sentence(&self, flags: &[String]) -> String {
+        format!("{} `{}`", self.purpose(), self.command(flags))
+    }
+}
+
+/// A word as a POSIX shell must be given it.
+fn quoted(word: &str) -> String {
+    let plain =
+        !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./:=,@+%".contains(&b));
+    if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
+
+    use super::*;
+    use crate::args::Cli;
+
+    /// One of each variant; the match below fails to compile when one is missing.
+    fn all() -> Vec<Hint> {
+        let id = || "p7".to_owned();
+        let hints = vec![
+            Hint::StartDev,
+            Hint::DevOnAnyPort,
+            Hint::DevOnLoopback,
+            Hint::Cancel(id()),
+            Hint::Explain(id()),
+            Hint::Logs(id()),
+            Hint::Get(id()),
+            Hint::Wait(id()),
+            Hint::Retry(id()),
+            Hint::RetryFailed("w3".to_owned()),
+            Hint::Processes,
+            Hint::Workflows,
+            Hint::Executors,
+            Hint::Users,
+            Hint::Contexts,
+            Hint::UseContext("my colony".to_owned()),
+            Hint::ShowContext,
+            Hint::Approve("it's".to_owned()),
+            Hint::AddExecutor { name: "n".to_owned(), kind: "cli".to_owned(), id: "ab".repeat(32) },
+            Hint::StartExecutor("cli".to_owned()),
+            Hint::Resume,
+        ];
+        hints.into_iter().chain(help_paths().into_iter().map(Hint::Help)).collect()
+    }
+
+    fn help_paths() -> Vec<&'static [&'static str]> {
+        vec![&["submit"], &["dev"], &["workflow", "submit"], &["exec"]]
+    }
+
+    /// Undoes [`quoted`] for the words above.
+    fn split(line: &str) -> Vec<String> {
+        let mut words = vec![String::new()];
+        let mut open = false;
+        let mut chars = line.chars();
+        while let Some(c) = chars.next() {
+            match c {
+                '\'' => open = !open,
+                '\\' if !open => words.last_mut().unwrap().extend(chars.next()),
+                ' ' if !open => words.push(String::new()),
+                c => words.last_mut().unwrap().push(c),
+            }
+        }
+        words
+    }
+
+    #[test]
+    fn every_hint_is_a_command_the_parser_takes() {
+        let flags = ["--home".to_owned(), "/tmp/a home".to_owned()];
+        for hint in all() {
+            let line = hint.command(&flags);
+            match Cli::try_parse_from(split(&line)) {
+                Ok(_) => {}
+                Err(error) => assert_eq!(error.kind(), ErrorKind::DisplayHelp, "{line}: {error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_tree_of_commands_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_word_is_quoted_when_a_shell_would_read_it_otherwise() {
+        assert_eq!(Hint::UseContext("a b".to_owned()).command(&[]), "colony ctx use 'a b'");
+        assert_eq!(Hint::Get("p7".to_owned()).command(&[]), "colony get p7");
+    }
+}

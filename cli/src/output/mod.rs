@@ -1,0 +1,25 @@
+//! Everything that is printed. stdout carries data and nothing else; people are talked to on stderr.
+//!
+//! This is the only module that writes to either. Text that came from other members is shown with its control
+//! characters made visible, except for a program's own output, which is passed through as it came.
+
+mod age;
+mod format;
+mod listing;
+mod progress;
+mod stream;
+mod style;
+mod views;
+
+pub(crate) use self::{
+    age::{ago, spoken},
+    format::Format,
+    listing::{Listing, Row, column, wide},
+    progress::{Bar, Spinner},
+    stream::{data, note, pass_through, report},
+    style::cut,
+    views::{
+        Seen, executor_record, executors, functions, log_lines, process_record, processes, ran, users,
+        workflow_record, workflows,
+    },
+};

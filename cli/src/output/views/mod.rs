@@ -1,0 +1,29 @@
+//! What each noun looks like, as a row and as a record.
+
+mod members;
+mod process;
+mod workflow;
+
+pub(crate) use self::{
+    members::{executor_record, executors, functions, log_lines, users},
+    process::{process_record, processes, ran},
+    workflow::{workflow_record, workflows},
+};
+
+use colony_protocol::{model::json::ColonyContext, time::Timestamp};
+
+/// Whose eyes a view is made for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    /// The colony's name, which the JSON of ColonyOS repeats everywhere.
+    pub(crate) colony: &'a str,
+    /// Now, for ages.
+    pub(crate) now: Timestamp,
+}
+
+impl<'a> Seen<'a> {
+    /// What ColonyOS's JSON repeats.
+    pub(crate) const fn context(self) -> ColonyContext<'a> {
+        ColonyContext { name: self.colony }
+    }
+}

@@ -1,0 +1,15 @@
+//! Whole commands, as people and scripts type them: what they print, what they say when they fail, how they exit.
+//!
+//! Every test has a home of its own and, if it needs one, a development colony of its own on a free port.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by panicking")]
+
+mod colonyos;
+mod errors;
+mod exec;
+mod executors;
+mod lab;
+mod local;
+mod output;
+mod submit;
+mod workflows;
