@@ -58,6 +58,11 @@ pub enum Command {
         /// The results.
         items: List<Closing, BATCH_MAX>,
     },
+    /// Gives processes the caller holds back to the queue. Each item is decided on its own.
+    Release {
+        /// The processes.
+        items: List<Release, BATCH_MAX>,
+    },
     /// Sets intermediate output.
     SetOutput {
         /// The process.
@@ -208,6 +213,16 @@ pub struct LeaseRef {
     pub token: u64,
 }
 
+/// A process its holder gives back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Release {
+    /// The process.
+    pub lease: LeaseRef,
+    /// Whether it may have run already. Then this is like losing the lease: it counts as a try, and if there is none
+    /// left the process fails.
+    pub began: bool,
+}
+
 /// How a process ended.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Closing {
@@ -244,6 +259,7 @@ impl Command {
             Self::Assign(_) => "assign",
             Self::Renew { .. } => "renew",
             Self::Close { .. } => "close",
+            Self::Release { .. } => "release",
             Self::SetOutput { .. } => "set-output",
             Self::AddAttribute { .. } => "add-attribute",
             Self::AddLog { .. } => "add-log",

@@ -54,7 +54,7 @@ pub enum Reply {
     },
     /// What became of each lease, in the order of the request.
     Renewed(#[serde(deserialize_with = "at_most::<_, _, BATCH_MAX>")] Vec<LeaseStatus>),
-    /// What became of each item, in the order of the request.
+    /// What became of each item of a close or a release, in the order of the request.
     Closed(#[serde(deserialize_with = "at_most::<_, _, BATCH_MAX>")] Vec<Result<(), Refusal>>),
     /// The new child.
     ChildAdded(ProcessId),

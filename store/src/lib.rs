@@ -28,6 +28,8 @@ mod pending;
 mod snapshot;
 mod store;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod view;
 mod writer;
 

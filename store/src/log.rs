@@ -272,15 +272,17 @@ impl<C: ColonyTypes> LogStore<C> {
     async fn cut_from(&self, from: u64) -> Result<(), StoreFailure> {
         let to = {
             let mut log = self.log.lock()?;
+            let to = log.last.map_or(from, |last| last.index.max(from));
             log.forget_from(from);
             // Until the cut is on disk, the last entry below it bounds what can be read.
             let below = log.tail.last_key_value().map(|(_, cached)| cached.entry.log_id);
-            let to = log.last.map_or(from, |last| last.index);
-            let below = below.max(last_below::<C>(&self.group, from)?).max(log.purged);
-            log.last = below;
+            log.last = below.max(last_below::<C>(&self.group, from)?).max(log.purged);
             to
         };
-        self.group.link.commit(self.group.slot, vec![Edit::CutLog { from, to: to.max(from) }]).await
+        self.group.link.commit(self.group.slot, vec![Edit::CutLog { from, to }]).await?;
+        // An append before the cut may have reported itself meanwhile.
+        self.log.lock()?.forget_from(from);
+        Ok(())
     }
 
     async fn purge_through(&self, upto: LogId) -> Result<(), StoreFailure> {

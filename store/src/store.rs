@@ -31,7 +31,7 @@ const QUEUE: usize = 256;
 /// The store of one node. Cheap to clone; the file is closed when the last handle, colony and the writer are gone.
 #[derive(Clone)]
 pub struct Store {
-    link: Link,
+    pub(crate) link: Link,
     colonies: Arc<Mutex<BTreeMap<Identity, Known>>>,
 }
 

@@ -3,6 +3,7 @@
 //! The tests themselves are in `tests/tests/`, one file per area. They drive the binary as a person or a script would:
 //! arguments, standard streams, exit codes, signals. Nothing here knows how a node works inside.
 //!
+//! * [`badboy`] - a peer that means harm;
 //! * [`binary`] - where the binary is, built if need be;
 //! * [`home`] - a user's home that lasts as long as a test, and commands run in it;
 //! * [`outcome`] - what a command left behind, with a deadline so that no test hangs;
@@ -12,6 +13,7 @@
 //! * [`parameter`] - counts that make a test long;
 //! * [`document`] - the command blocks of a Markdown file, run as written.
 
+pub mod badboy;
 pub mod binary;
 pub mod dev;
 pub mod document;

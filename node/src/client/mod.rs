@@ -10,7 +10,7 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use colony_protocol::{
     bounded::{Bytes, List, Text},
-    command::{AddChild, Assign, Closing, Command, LeaseRef, Submission},
+    command::{AddChild, Assign, Closing, Command, LeaseRef, Release, Submission},
     envelope::{Body, EnvelopeError, RequestId, Signed},
     identity::{Identity, SecretKey},
     model::{Attribute, LogLine, Process, ProcessId, State, Values, WorkflowId, WorkflowSpec},
@@ -270,6 +270,18 @@ impl Client {
         match self.command(&Command::Close { items }).await? {
             Reply::Closed(outcomes) => Ok(outcomes),
             _ => Err(ClientError::Unexpected("to close")),
+        }
+    }
+
+    /// Gives processes the caller holds back to the queue; each item has its own outcome.
+    ///
+    /// # Errors
+    /// [`ClientError`] if the request as a whole failed.
+    pub async fn release(&self, items: Vec<Release>) -> Result<Vec<Result<(), Refusal>>, ClientError> {
+        let items = bounded("items", items)?;
+        match self.command(&Command::Release { items }).await? {
+            Reply::Closed(outcomes) => Ok(outcomes),
+            _ => Err(ClientError::Unexpected("to release")),
         }
     }
 

@@ -37,7 +37,7 @@ pub(super) type Answer = Result<Reply, Refusal>;
 /// In which order classes are taken: what frees capacity goes before what uses it, and that before what adds work.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Class {
-    /// Writes under a lease: close, renew, output, attributes, log lines, children.
+    /// Writes under a lease: close, renew, release, output, attributes, log lines, children.
     Holder,
     /// Calls for work.
     Assign,
@@ -51,6 +51,7 @@ impl Class {
         match command {
             Command::Close { .. }
             | Command::Renew { .. }
+            | Command::Release { .. }
             | Command::SetOutput { .. }
             | Command::AddAttribute { .. }
             | Command::AddLog { .. }

@@ -64,7 +64,7 @@ impl Colony {
     }
 
     /// The lease of a running process ends: back to the queue, or failed if it was there often enough.
-    fn lose(&mut self, number: u64, why: &str, out: &mut Outbox) {
+    pub(super) fn lose(&mut self, number: u64, why: &str, out: &mut Outbox) {
         let Some(process) = self.processes.get(&number).filter(|process| process.state == State::Running)
         else {
             return;

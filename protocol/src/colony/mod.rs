@@ -33,6 +33,7 @@ mod meta;
 mod outbox;
 mod queue;
 mod reading;
+mod release;
 mod remove;
 mod report;
 mod restore;
@@ -158,6 +159,7 @@ impl Colony {
             Command::Assign(ask) => self.assign(by, call.term, ask, out),
             Command::Renew { leases } => self.renew(by, leases),
             Command::Close { items } => self.close(by, items, out),
+            Command::Release { items } => self.release(by, items, out),
             Command::SetOutput { lease, output } => self.set_output(by, lease, output, out),
             Command::AddAttribute { lease, attribute } => self.add_attribute(by, lease, attribute, out),
             Command::AddLog { lease, lines } => self.add_log(by, lease, lines, out),

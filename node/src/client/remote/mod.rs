@@ -13,6 +13,7 @@ mod swarm;
 
 use std::time::Duration;
 
+use colony_protocol::rpc::REQUEST_MAX;
 use libp2p::Multiaddr;
 use tokio::sync::{mpsc, oneshot};
 
@@ -68,6 +69,11 @@ impl Transport for Remote {
     fn call(&self, request: Vec<u8>, timeout: Duration) -> Answering {
         let Self { calls, runtime } = self.clone();
         Box::pin(async move {
+            if request.len() > REQUEST_MAX {
+                // A node would close the connection, and with it break calls that are all right.
+                let why = format!("a request of {} bytes is above the limit of {REQUEST_MAX}", request.len());
+                return Err(TransportError::Broken(why));
+            }
             let (answer, outcome) = oneshot::channel();
             let answered = runtime.timeout(timeout, async {
                 calls.send(Call { request, answer }).await.map_err(|_| gone())?;

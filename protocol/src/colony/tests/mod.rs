@@ -1,6 +1,7 @@
 //! Whole stories of a colony, told to the core alone: one file per part of the rules.
 
 mod lifecycle;
+mod release;
 
 use std::collections::BTreeMap;
 
