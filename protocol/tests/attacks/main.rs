@@ -8,3 +8,5 @@
 mod bytes;
 #[cfg(test)]
 mod envelopes;
+#[cfg(test)]
+mod seeds;
