@@ -28,7 +28,7 @@ use crate::{
 /// Reads one colony. Cheap to clone.
 #[derive(Clone)]
 pub struct ColonyView {
-    group: Arc<Group>,
+    pub(crate) group: Arc<Group>,
 }
 
 /// Which way rows are read.

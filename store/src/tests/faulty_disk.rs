@@ -53,6 +53,7 @@ struct Platter {
     /// What reading shows.
     shown: Vec<u8>,
     calls: u64,
+    syncs: u64,
     fault: Option<Fault>,
     dark: bool,
 }
@@ -80,6 +81,11 @@ impl FaultyDisk {
     /// Calls so far that changed something.
     pub(crate) fn calls(&self) -> u64 {
         self.platter().calls
+    }
+
+    /// Syncs so far.
+    pub(crate) fn syncs(&self) -> u64 {
+        self.platter().syncs
     }
 
     /// Whether the fault happened.
@@ -123,6 +129,7 @@ impl FaultyDisk {
                 platter.unsynced.push(change);
             }
             None => {
+                platter.syncs += 1;
                 platter.unsynced.clear();
                 platter.synced = platter.shown.clone();
             }

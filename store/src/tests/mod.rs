@@ -4,6 +4,8 @@ mod archive;
 mod crashes;
 mod engine_suite;
 mod faulty_disk;
+mod group_commit;
 mod opening;
+mod overlay_model;
 mod snapshots;
 mod support;
