@@ -54,7 +54,8 @@ fn console(home: &Home, block: &Block, stays: bool, place: &str) -> Option<Termi
     let mut steps = steps(&block.text);
     let last = if stays { steps.pop() } else { None };
     for step in &steps {
-        let outcome = script(home, &step.command, place);
+        // As on a terminal, where both streams are one.
+        let outcome = script(home, &format!("exec 2>&1\n{}", step.command), place);
         check(step, &outcome, place);
     }
     last.map(|step| Terminal::open(home, &step, place))
@@ -73,8 +74,7 @@ fn bash(home: &Home, script: &str) -> Command {
 
 fn check(step: &Step, outcome: &Outcome, place: &str) {
     assert!(outcome.code == Some(0), "{place}: the command failed:\n{outcome:#?}");
-    let said = format!("{}{}", outcome.stdout, outcome.stderr);
-    if let Some(line) = missing_line(&step.shown, &said) {
+    if let Some(line) = missing_line(&step.shown, &outcome.stdout) {
         panic!(
             "{place}: the document shows this line, but the command does not print it:\n{line}\n{outcome:#?}"
         );

@@ -40,7 +40,7 @@ pub(super) fn missing_line(shown: &[String], output: &str) -> Option<String> {
 fn fits(shown: &str, line: &str) -> bool {
     let line = squeeze(line);
     let shown = squeeze(shown);
-    let mut parts = shown.split(ANYTHING);
+    let mut parts = shown.split(ANYTHING).map(str::trim);
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = line.strip_prefix(first) else { return false };
     let mut last = None;

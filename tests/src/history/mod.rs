@@ -126,6 +126,14 @@ impl History {
         self.attempts.values().flatten().filter(|attempt| attempt.verdict == Verdict::Acknowledged).count()
     }
 
+    /// Attempts to end a process: acknowledged, refused, without answer.
+    #[must_use]
+    pub fn tally(&self) -> [usize; 3] {
+        [Verdict::Acknowledged, Verdict::Refused, Verdict::Unknown].map(|verdict| {
+            self.attempts.values().flatten().filter(|attempt| attempt.verdict == verdict).count()
+        })
+    }
+
     /// Promises found broken.
     #[must_use]
     pub fn broken(&self) -> &[String] {
