@@ -41,7 +41,9 @@ async fn colonies_that_append_at_the_same_time_share_a_sync() {
             two.log.blocking_append([blank(1)]),
             three.log.blocking_append([blank(1)]),
         );
-        (a.unwrap(), b.unwrap(), c.unwrap());
+        a.unwrap();
+        b.unwrap();
+        c.unwrap();
         assert_eq!(disk.syncs() - before, alone);
         drop((colonies, store));
     })
