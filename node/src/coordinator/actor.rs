@@ -31,9 +31,9 @@ use crate::{
     runtime::Runtime,
 };
 
-/// Entries on their way at once: while one is being written the next can be. More would only make entries smaller,
-/// and every entry costs the disk the same.
-const UNDER_WAY_MAX: usize = 2;
+/// Entries on their way at once. What arrives while one is being written makes the next, so entries grow with the load;
+/// a second one under way was measured to halve them, and each costs the disk the same.
+const UNDER_WAY_MAX: usize = 1;
 /// How often all who wait are looked at although nothing says that it would help: a net below the wake-ups, and the
 /// time after which a caller that went away is forgotten.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
@@ -42,6 +42,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(3);
 const HEARD_DELAY: Duration = Duration::from_secs(15);
 /// Between two entries that only let time pass. A deadline is met this precisely.
 const TICK: Duration = Duration::from_millis(1);
+/// Before time is let pass again after an entry failed: a full disk or a missing coordinator stays so for a while.
+const TICK_AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Asleep with nothing to wait for; any command wakes the task before.
 const IDLE: Duration = Duration::from_secs(3600);
 /// How often in a row an ask may come back from the log with nothing and be tried again at once. More means that
@@ -78,6 +80,8 @@ pub(super) struct Actor {
     next_deadline: Option<Timestamp>,
     /// The term in which the holders of all leases were given a fresh start.
     greeted: Option<u64>,
+    /// Before this moment no entry is made only to let time pass.
+    no_tick_before: Duration,
     /// When all who wait were last looked at.
     looked: Duration,
     /// When an entry last carried who was heard.
@@ -99,6 +103,7 @@ impl Actor {
             last_at: Timestamp::ZERO,
             next_deadline: None,
             greeted: None,
+            no_tick_before: now,
             looked: now,
             recorded: now,
         }
@@ -149,12 +154,14 @@ impl Actor {
             pause = pause.min((self.looked + LOOK_AGAIN).saturating_sub(now));
         }
         if self.under_way.is_empty() {
+            let mut tick = IDLE;
             if let Some(deadline) = self.next_deadline {
-                pause = pause.min(deadline.since(self.runtime.now()).to_std());
+                tick = tick.min(deadline.since(self.runtime.now()).to_std());
             }
             if !self.shared.heard.is_empty() {
-                pause = pause.min((self.recorded + HEARD_DELAY).saturating_sub(now));
+                tick = tick.min((self.recorded + HEARD_DELAY).saturating_sub(now));
             }
+            pause = pause.min(tick.max(self.no_tick_before.saturating_sub(now)));
         }
         pause.max(TICK)
     }
@@ -207,8 +214,8 @@ impl Actor {
 
     /// True if time must pass in the log although nobody asked for anything.
     fn must_tick(&self, now: Timestamp, elapsed: Duration) -> bool {
-        if !self.under_way.is_empty() {
-            // The entry under way carries time itself; when it is applied the next deadline is known.
+        if !self.under_way.is_empty() || elapsed < self.no_tick_before {
+            // An entry under way carries time itself; when it is applied the next deadline is known.
             return false;
         }
         let due = self.next_deadline.is_some_and(|deadline| deadline <= now);
@@ -346,6 +353,7 @@ impl Actor {
                 }
             }
             Err(error) => {
+                self.no_tick_before = self.runtime.elapsed() + TICK_AFTER_FAILURE;
                 let refusal = Refusal::from(error);
                 for party in done.parties {
                     self.conclude(party, Err(refusal.clone()));

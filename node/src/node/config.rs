@@ -1,12 +1,12 @@
 //! What a node is told when it starts, and why it could not.
 
-use std::{io, path::PathBuf};
+use std::{fmt, io, path::PathBuf, sync::Arc};
 
 use colony_protocol::{
     identity::{Identity, SecretKey},
     model::{Executor, Name, User},
 };
-use colony_store::{OpenColonyError, OpenError};
+use colony_store::{Disk, OpenColonyError, OpenError};
 
 use crate::{
     client::ClientError,
@@ -34,6 +34,31 @@ pub enum Data {
     Memory,
     /// In this directory, which is made if it does not exist. A node that finds its data there resumes.
     Directory(PathBuf),
+    /// On whatever disk it is given: emulated and faulty ones.
+    Given(DiskSource),
+}
+
+/// Gives a node its disk, once for each start.
+#[derive(Clone)]
+pub struct DiskSource(Arc<dyn Fn() -> Disk + Send + Sync>);
+
+impl DiskSource {
+    /// A source that asks `disk` for it.
+    #[must_use]
+    pub fn new(disk: impl Fn() -> Disk + Send + Sync + 'static) -> Self {
+        Self(Arc::new(disk))
+    }
+
+    /// The disk for one start.
+    pub(super) fn disk(&self) -> Disk {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for DiskSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DiskSource").finish_non_exhaustive()
+    }
 }
 
 /// A colony that a node serves.

@@ -19,7 +19,7 @@ use colony_protocol::{
 use colony_store::{Disk, MemberInfo, Options, Store, Writer};
 use tokio::sync::oneshot;
 
-pub use config::{ColonyConfig, Data, Founding, NodeConfig, StartError};
+pub use config::{ColonyConfig, Data, DiskSource, Founding, NodeConfig, StartError};
 
 use crate::{
     client::{Client, Local, Transport},
@@ -217,6 +217,7 @@ fn check_owner(colony: &ColonyConfig) -> Result<(), StartError> {
 async fn open_store(data: &Data, runtime: &Runtime) -> Result<(Store, oneshot::Receiver<()>), StartError> {
     let disk = match data {
         Data::Memory => Disk::Memory,
+        Data::Given(source) => source.disk(),
         Data::Directory(path) => {
             let failed = |source| StartError::Directory { path: path.clone(), source };
             std::fs::create_dir_all(path).map_err(failed)?;

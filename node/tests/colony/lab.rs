@@ -81,7 +81,11 @@ impl Lab {
     }
 
     pub(crate) async fn start(config: NodeConfig) -> Result<Self, StartError> {
-        let runtime = Runtime::new(Tokio::new());
+        Self::start_on(Runtime::new(Tokio::new()), config).await
+    }
+
+    /// A node on a platform of the test's choice.
+    pub(crate) async fn start_on(runtime: Runtime, config: NodeConfig) -> Result<Self, StartError> {
         let node = Node::start(config, runtime.clone()).await?;
         Ok(Self { node, runtime })
     }

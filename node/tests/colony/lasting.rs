@@ -1,14 +1,19 @@
 //! Stopping, starting again, and not being able to.
 
+use std::time::Duration;
+
 use colony_node::{
     client::ClientError,
     node::{Data, StartError},
+    runtime::{Busy, Job, Platform, Runtime, Task, Tokio},
 };
 use colony_protocol::{
+    command::Assign,
     model::{State, Values},
     query::{Query, Selector},
     refusal::Refusal,
     reply::Answer,
+    time::{Span, Timestamp},
 };
 
 use crate::lab::{
@@ -39,6 +44,61 @@ async fn a_restart_keeps_everything() {
     lab.executor(0).set_output(lease_of(&running), values("half")).await.unwrap();
     close(&lab.executor(0), &running, "whole").await;
     assert_eq!(submit(&user, work("cli")).await.number(), 4);
+    lab.stop().await;
+}
+
+/// A machine whose clock is ahead of this one's.
+#[derive(Debug)]
+struct Later(Tokio, Span);
+
+impl Platform for Later {
+    fn now(&self) -> Timestamp {
+        self.0.now().after(self.1)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn sleep(&self, duration: Duration) -> Task {
+        self.0.sleep(duration)
+    }
+
+    fn spawn(&self, name: &'static str, task: Task) {
+        self.0.spawn(name, task);
+    }
+
+    fn offload(&self, job: Job) -> Result<(), Busy> {
+        self.0.offload(job)
+    }
+
+    fn thread(&self, name: &'static str, job: Job) {
+        self.0.thread(name, job);
+    }
+
+    fn random(&self, buffer: &mut [u8]) {
+        self.0.random(buffer);
+    }
+
+    fn shutdown(&self) -> Task {
+        self.0.shutdown()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_outlives_the_time_in_which_nobody_could_be_heard() {
+    let directory = tempfile::tempdir().unwrap();
+    let lab = Lab::in_directory(directory.path()).await;
+    submit(&lab.user(), work("cli")).await;
+    let promise = Assign { heartbeat: Some(Span::from_secs(5)), ..ask(LONG) };
+    let process = within("assign", lab.executor(0).assign(promise)).await.unwrap().remove(0);
+    lab.crash().await;
+
+    // The node comes back an hour later, and so does the holder.
+    let later = Runtime::new(Later(Tokio::new(), Span::from_secs(3_600)));
+    let data = Data::Directory(directory.path().to_owned());
+    let lab = Lab::start_on(later, config(data)).await.unwrap();
+    close(&lab.executor(0), &process, "finished meanwhile").await;
     lab.stop().await;
 }
 
