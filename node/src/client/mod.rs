@@ -5,6 +5,8 @@
 
 mod local;
 mod remote;
+#[cfg(test)]
+mod tests;
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 

@@ -18,7 +18,7 @@ use super::{codec::Codec, limits::NetLimits, streams};
 /// What nodes of this kind call themselves to each other.
 const IDENTIFY: &str = "/colony/1";
 /// Substreams for single requests on one connection. Who has more to say opens a stream.
-const RPC_STREAMS: usize = 64;
+pub(crate) const RPC_STREAMS: usize = 64;
 /// Beyond the longest life of a request: time to send the outcome.
 const RPC_MARGIN: Duration = Duration::from_secs(30);
 

@@ -4,14 +4,18 @@
 //! one bounded channel. At the end it lets what is under way finish, closes connections so that peers learn of it at
 //! once, and only then lets go of the swarm.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::StreamExt as _;
 use libp2p::{
     Multiaddr, PeerId, Swarm,
     core::transport::ListenerId,
     request_response::{self, InboundRequestId, ResponseChannel},
-    swarm::SwarmEvent,
+    swarm::{ConnectionId, SwarmEvent},
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -48,6 +52,8 @@ pub(super) struct Driver {
     shared: Arc<Shared>,
     answers: mpsc::Receiver<Answer>,
     answer: mpsc::Sender<Answer>,
+    /// Ends the requests that came over a connection together with it. Connections that asked nothing have no entry.
+    asking: BTreeMap<ConnectionId, CancellationToken>,
     /// Requests on substreams whose answers have not left yet.
     unanswered: BTreeSet<InboundRequestId>,
     /// When the last of them left.
@@ -72,6 +78,7 @@ impl Driver {
             shared,
             answers,
             answer,
+            asking: BTreeMap::new(),
             unanswered: BTreeSet::new(),
             answered: None,
             closed,
@@ -168,11 +175,19 @@ impl Driver {
             SwarmEvent::ListenerError { error, .. } => {
                 tracing::warn!(%error, "a connection was not accepted");
             }
-            SwarmEvent::ConnectionEstablished { .. } | SwarmEvent::ConnectionClosed { .. } => {
-                self.shared.connected(self.swarm.network_info().num_peers());
+            SwarmEvent::ConnectionEstablished { .. } => self.count(),
+            SwarmEvent::ConnectionClosed { connection_id, .. } => {
+                if let Some(asking) = self.asking.remove(&connection_id) {
+                    asking.cancel();
+                }
+                self.count();
             }
             _ => {}
         }
+    }
+
+    fn count(&self) {
+        self.shared.connected(self.swarm.network_info().num_peers());
     }
 
     fn deaf(&self, addresses: &[Multiaddr], reason: &Result<(), std::io::Error>) {
@@ -187,9 +202,13 @@ impl Driver {
     fn rpc(&mut self, event: request_response::Event<Request, Vec<u8>>) {
         use request_response::{Event, Message};
         match event {
-            Event::Message { peer, message: Message::Request { request_id, request, channel }, .. } => {
+            Event::Message {
+                peer,
+                connection_id,
+                message: Message::Request { request_id, request, channel },
+            } => {
                 self.unanswered.insert(request_id);
-                self.request(peer, request, channel);
+                self.request(peer, connection_id, request, channel);
             }
             Event::ResponseSent { request_id, .. } => {
                 self.unanswered.remove(&request_id);
@@ -202,15 +221,23 @@ impl Driver {
         }
     }
 
-    fn request(&mut self, peer: PeerId, request: Request, channel: ResponseChannel<Vec<u8>>) {
+    fn request(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        request: Request,
+        channel: ResponseChannel<Vec<u8>>,
+    ) {
         match self.service.accept(peer, request.bytes, request.charge) {
             Err(busy) => self.send(channel, busy),
             Ok(handling) => {
                 let answer = self.answer.clone();
+                let asking = self.asking.entry(connection).or_default().clone();
                 self.service.runtime.spawn("request", async move {
-                    let outcome = handling.await;
-                    // Fails only if the swarm is gone.
-                    answer.send((channel, outcome)).await.ok();
+                    if let Some(outcome) = asking.run_until_cancelled_owned(handling).await {
+                        // Fails only if the swarm is gone.
+                        answer.send((channel, outcome)).await.ok();
+                    }
                 });
             }
         }

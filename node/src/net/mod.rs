@@ -45,7 +45,7 @@ use tokio_util::sync::CancellationToken;
 use self::{behaviour::Behaviour, codec::Codec, driver::Driver, service::Service};
 use crate::runtime::Runtime;
 
-pub(crate) use behaviour::{is_silent, rpc};
+pub(crate) use behaviour::{RPC_STREAMS, is_silent, rpc};
 pub use libp2p::{Multiaddr, PeerId};
 pub use limits::NetLimits;
 pub use peer::{identity_of, keypair, peer_of};

@@ -148,6 +148,22 @@ async fn a_silent_node_is_a_timeout_and_the_request_is_dropped_with_its_stream()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn substreams_that_were_given_up_do_not_block_a_client_for_ever() {
+    let runtime = runtime();
+    let (network, echo) = start(&[TCP], NetLimits::default(), &runtime).await.unwrap();
+    let remote = remote(network.addresses(), Mode::PerRequest, &runtime);
+    let given_up = (0..64).map(|_| remote.call(b"forever".to_vec(), Duration::from_millis(500)));
+    for outcome in futures::future::join_all(given_up).await {
+        assert!(matches!(outcome, Err(TransportError::TimedOut(_))), "{outcome:?}");
+    }
+    // The next one finds no place, and makes room for those that follow.
+    assert!(matches!(call(&remote, b"x").await, Err(TransportError::Broken(_))));
+    eventually("the node forgets them", || echo.under_way.load(Ordering::SeqCst) == 0).await;
+    assert_eq!(call(&remote, b"y").await.unwrap(), b"y");
+    network.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn clients_find_a_node_that_was_restarted() {
     let runtime = runtime();
     for mode in MODES {

@@ -10,7 +10,7 @@ use libp2p::{
     core::upgrade::Version,
     identity::Keypair,
     noise, ping,
-    request_response::{self, OutboundFailure, OutboundRequestId, ProtocolSupport},
+    request_response::{self, OutboundRequestId, ProtocolSupport},
     swarm::{DialError, NetworkBehaviour, SwarmEvent, dial_opts::DialOpts},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -22,7 +22,7 @@ use super::{
 use crate::{
     client::TransportError,
     net::{
-        self,
+        self, RPC_STREAMS,
         budget::Budget,
         codec::{Codec, Request},
         streams::{self, Opening},
@@ -161,13 +161,24 @@ impl Driver {
             Order::Open(peer, answer) => {
                 answer.send(self.swarm.behaviour_mut().streams.open(peer)).ok();
             }
-            Order::Request(peer, call) => {
-                let Call { request, answer } = call;
-                let request = self.codec.request(request);
-                let id = self.swarm.behaviour_mut().rpc.send_request(&peer, request);
-                self.requests.insert(id, Call { request: Vec::new(), answer });
-            }
+            Order::Request(peer, call) => self.request(peer, call),
         }
+    }
+
+    fn request(&mut self, peer: PeerId, call: Call) {
+        if self.requests.len() >= RPC_STREAMS {
+            if self.requests.values().any(Call::is_abandoned) {
+                // A substream cannot be taken back; closing the connection frees those that were given up.
+                self.swarm.disconnect_peer_id(peer).ok();
+            }
+            let why = format!("{RPC_STREAMS} requests are under way already");
+            call.end(Err(TransportError::Broken(why)));
+            return;
+        }
+        let Call { request, answer } = call;
+        let request = self.codec.request(request);
+        let id = self.swarm.behaviour_mut().rpc.send_request(&peer, request);
+        self.requests.insert(id, Call { request: Vec::new(), answer });
     }
 
     /// Starts the next address of the race that can be dialled; ends the race if there is none and nobody runs.
@@ -231,11 +242,7 @@ impl Driver {
             Event::Message { message: Message::Response { request_id, response }, .. } => {
                 (request_id, Ok(response))
             }
-            Event::OutboundFailure { peer, request_id, error, .. } => {
-                if matches!(error, OutboundFailure::Io(_)) {
-                    // A new connection also frees the substreams of calls that were given up.
-                    self.swarm.disconnect_peer_id(peer).ok();
-                }
+            Event::OutboundFailure { request_id, error, .. } => {
                 (request_id, Err(TransportError::Broken(error.to_string())))
             }
             _ => return,
