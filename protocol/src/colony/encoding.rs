@@ -24,6 +24,9 @@ pub enum RowError {
         /// The row's version.
         version: u8,
     },
+    /// The row belongs to the archive, not to the core.
+    #[error("the row is not a live one")]
+    NotLive,
     /// The bytes do not decode.
     #[error("the row is damaged")]
     Value(#[from] CodecError),
@@ -33,6 +36,7 @@ impl RowError {
     pub(super) fn of_row(self, key: RowKey) -> RestoreError {
         match self {
             Self::Empty => RestoreError::Empty { key },
+            Self::NotLive => RestoreError::Key,
             Self::Version { version } => RestoreError::Version { key, version, known: VERSION },
             Self::Value(source) => RestoreError::Value { key, source },
         }

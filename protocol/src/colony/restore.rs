@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     identity::Identity,
-    model::{Process, State, Workflow},
+    model::{Executor, Process, RegisteredFunction, State, User, Workflow},
 };
 
 impl Colony {
@@ -22,32 +22,60 @@ impl Colony {
     ) -> Result<Self, RestoreError> {
         let mut colony = Self::new(id);
         for (key, row) in rows {
-            colony.restore_row(key, &row).map_err(|error| error.of_row(key))?;
-            if !key.is_live() {
-                return Err(RestoreError::Key);
+            let own = colony.restore_row(key, &row).map_err(|error| error.of_row(key))?;
+            if own != key {
+                return Err(RestoreError::Misplaced { key });
             }
         }
         colony.rebuild();
         Ok(colony)
     }
 
-    fn restore_row(&mut self, key: RowKey, row: &[u8]) -> Result<(), RowError> {
-        match key {
-            RowKey::Meta => self.meta = decode(row)?,
-            RowKey::Executor(_) => self.members.put_executor(decode(row)?),
-            RowKey::User(_) => self.members.put_user(decode(row)?),
-            RowKey::Function(_) => self.functions.put(decode(row)?),
-            RowKey::Process(number) => {
-                self.processes.insert(number, Box::new(decode(row)?));
+    /// Takes a row in; returns the key under which it should stand.
+    fn restore_row(&mut self, key: RowKey, row: &[u8]) -> Result<RowKey, RowError> {
+        Ok(match key {
+            RowKey::Meta => {
+                self.meta = decode(row)?;
+                key
             }
-            RowKey::Workflow(number) => {
+            RowKey::Executor(_) => {
+                let executor: Executor = decode(row)?;
+                let id = executor.id;
+                self.members.put_executor(executor);
+                RowKey::Executor(id)
+            }
+            RowKey::User(_) => {
+                let user: User = decode(row)?;
+                let id = user.id;
+                self.members.put_user(user);
+                RowKey::User(id)
+            }
+            RowKey::Function(_) => {
+                let function: RegisteredFunction = decode(row)?;
+                let number = function.number;
+                self.functions.put(function);
+                RowKey::Function(number)
+            }
+            RowKey::Process(_) => {
+                let process: Process = decode(row)?;
+                let number = process.number();
+                self.processes.insert(number, Box::new(process));
+                RowKey::Process(number)
+            }
+            RowKey::Workflow(_) => {
                 let workflow: Workflow = decode(row)?;
+                let number = workflow.id.number();
                 self.workflows.insert(number, LiveWorkflow::new(workflow, 0));
+                RowKey::Workflow(number)
             }
-            RowKey::Seen(_) => self.seen.restore(decode(row)?),
-            RowKey::ArchivedProcess(_) | RowKey::ArchivedWorkflow(_) | RowKey::LogLine(..) => {}
-        }
-        Ok(())
+            RowKey::Seen(_) => {
+                self.seen.restore(decode(row)?);
+                key
+            }
+            RowKey::ArchivedProcess(_) | RowKey::ArchivedWorkflow(_) | RowKey::LogLine(..) => {
+                return Err(RowError::NotLive);
+            }
+        })
     }
 
     /// Indexes and tallies.

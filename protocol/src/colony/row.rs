@@ -114,6 +114,12 @@ pub enum RestoreError {
         /// The row.
         key: RowKey,
     },
+    /// A value that says it is another row.
+    #[error("row {key:?} holds something of another key")]
+    Misplaced {
+        /// The row.
+        key: RowKey,
+    },
     /// A value of a later version than this program knows.
     #[error("row {key:?} has version {version}; this program knows up to {known}")]
     Version {

@@ -31,7 +31,7 @@ impl Colony {
 
         let number = self.meta.last_workflow.saturating_add(1);
         let ids: Vec<ProcessId> = (1..=spec.nodes.len() as u64)
-            .map(|place| self.process_id(call, self.meta.last_process + place))
+            .map(|place| self.process_id(call, self.meta.last_process.saturating_add(place)))
             .collect();
         let id = self.workflow_id(call, number);
         self.meta.last_workflow = number;

@@ -1,0 +1,227 @@
+//! What can happen next. Steps name processes, leases and earlier calls by index into what there is, so that every
+//! step means something in every history, and stays meaningful while a failing history is made smaller.
+
+use proptest::{collection::vec, prelude::*, sample::Index};
+
+/// Who acts: the owner, a user, three executors, a stranger.
+pub(crate) type Who = u8;
+
+/// One step of a history.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    /// Time passes; some executors are heard.
+    Wait {
+        millis: u64,
+        heard: Vec<Who>,
+    },
+    Submit {
+        by: Who,
+        count: u8,
+        work: Work,
+    },
+    Workflow {
+        by: Who,
+        nodes: u8,
+        edges: Vec<(u8, u8)>,
+        given: bool,
+        work: Work,
+    },
+    Assign {
+        by: Who,
+        max: u16,
+        heartbeat: Option<u64>,
+        memory: Option<u64>,
+    },
+    Close {
+        by: Option<Who>,
+        leases: Vec<Index>,
+        success: bool,
+        output: u8,
+    },
+    Renew {
+        by: Option<Who>,
+        lease: Index,
+    },
+    SetOutput {
+        by: Option<Who>,
+        lease: Index,
+        output: u8,
+    },
+    Attribute {
+        by: Option<Who>,
+        lease: Index,
+        key: u8,
+    },
+    Log {
+        by: Option<Who>,
+        lease: Index,
+        lines: u8,
+    },
+    Child {
+        lease: Index,
+        child: Option<Index>,
+        insert: bool,
+        work: Work,
+    },
+    Cancel {
+        by: Who,
+        process: Index,
+    },
+    CancelWorkflow {
+        by: Who,
+        workflow: Index,
+    },
+    Remove {
+        by: Who,
+        process: Index,
+    },
+    RemoveAll {
+        by: Who,
+        state: u8,
+    },
+    RemoveWorkflow {
+        by: Who,
+        workflow: Index,
+    },
+    AddExecutor {
+        executor: Who,
+        approved: bool,
+    },
+    Approve {
+        executor: Who,
+    },
+    Reject {
+        executor: Who,
+    },
+    RemoveExecutor {
+        by: Who,
+        executor: Who,
+    },
+    Hardware {
+        by: Who,
+        memory: Option<u64>,
+    },
+    AddFunction {
+        by: Who,
+    },
+    RemoveFunction {
+        by: Who,
+        number: u64,
+    },
+    Pause {
+        by: Who,
+    },
+    Resume {
+        by: Who,
+    },
+    /// An earlier call comes again.
+    Again {
+        call: Index,
+    },
+}
+
+/// What the work asks for.
+#[derive(Debug, Clone)]
+pub(crate) struct Work {
+    pub(crate) priority: i32,
+    pub(crate) wait: i64,
+    pub(crate) exec: i64,
+    pub(crate) retries: i64,
+    pub(crate) memory: u64,
+    pub(crate) named: Option<Who>,
+}
+
+fn who() -> impl Strategy<Value = Who> {
+    prop_oneof![2 => Just(1), 6 => Just(4), 20 => 5..=7u8, 1 => Just(9)]
+}
+
+fn executor() -> impl Strategy<Value = Who> {
+    5..=7u8
+}
+
+/// Mostly the holder itself, at times somebody else.
+fn holder() -> impl Strategy<Value = Option<Who>> {
+    prop_oneof![8 => Just(None), 1 => who().prop_map(Some)]
+}
+
+fn work() -> impl Strategy<Value = Work> {
+    let limit = || prop_oneof![3 => Just(-1), 1 => Just(0), 3 => 1..30i64];
+    let priority = prop_oneof![60 => -2..=2i32, 1 => Just(60_000)];
+    let named = prop_oneof![4 => Just(None), 1 => executor().prop_map(Some)];
+    (priority, limit(), limit(), -1..3i64, 0..3u64, named).prop_map(
+        |(priority, wait, exec, retries, memory, named)| Work {
+            priority,
+            wait,
+            exec,
+            retries,
+            memory,
+            named,
+        },
+    )
+}
+
+/// Mostly graphs as they should be: edges between nodes that exist, from lower to higher numbers.
+fn workflow() -> impl Strategy<Value = Step> {
+    let edges = vec((0..6u8, 0..6u8), 0..8);
+    (who(), 1..6u8, edges, any::<bool>(), work(), prop::bool::weighted(0.1)).prop_map(
+        |(by, nodes, edges, given, work, wild)| {
+            let sane = |(a, b): &(u8, u8)| a != b && *a < nodes && *b < nodes;
+            let edges = edges.into_iter().filter(|edge| wild || sane(edge));
+            let edges = edges.map(|(a, b)| if wild { (a, b) } else { (a.min(b), a.max(b)) }).collect();
+            let nodes = if wild { nodes - 1 } else { nodes };
+            Step::Workflow { by, nodes, edges, given, work }
+        },
+    )
+}
+
+fn of_holders() -> impl Strategy<Value = Step> {
+    let lease = any::<Index>;
+    prop_oneof![
+        8 => (holder(), vec(lease(), 1..4), prop::bool::weighted(0.8), 0..4u8)
+            .prop_map(|(by, leases, success, output)| Step::Close { by, leases, success, output }),
+        2 => (holder(), lease()).prop_map(|(by, lease)| Step::Renew { by, lease }),
+        1 => (holder(), lease(), 0..4u8)
+            .prop_map(|(by, lease, output)| Step::SetOutput { by, lease, output }),
+        1 => (holder(), lease(), 0..3u8).prop_map(|(by, lease, key)| Step::Attribute { by, lease, key }),
+        1 => (holder(), lease(), 0..3u8).prop_map(|(by, lease, lines)| Step::Log { by, lease, lines }),
+        3 => (lease(), prop::option::of(any::<Index>()), any::<bool>(), work())
+            .prop_map(|(lease, child, insert, work)| Step::Child { lease, child, insert, work }),
+    ]
+}
+
+fn of_members() -> impl Strategy<Value = Step> {
+    let any_index = any::<Index>;
+    prop_oneof![
+        4 => (executor(), any::<bool>())
+            .prop_map(|(executor, approved)| Step::AddExecutor { executor, approved }),
+        2 => executor().prop_map(|executor| Step::Approve { executor }),
+        1 => executor().prop_map(|executor| Step::Reject { executor }),
+        1 => (prop_oneof![1 => who(), 1 => Just(1)], executor()).prop_map(|(by, executor)| Step::RemoveExecutor { by, executor }),
+        1 => (who(), prop::option::of(0..3u64)).prop_map(|(by, memory)| Step::Hardware { by, memory }),
+        1 => who().prop_map(|by| Step::AddFunction { by }),
+        1 => (who(), 0..4u64).prop_map(|(by, number)| Step::RemoveFunction { by, number }),
+        1 => who().prop_map(|by| Step::Pause { by }),
+        2 => who().prop_map(|by| Step::Resume { by }),
+        2 => (who(), any_index()).prop_map(|(by, process)| Step::Cancel { by, process }),
+        1 => (who(), any_index()).prop_map(|(by, workflow)| Step::CancelWorkflow { by, workflow }),
+        1 => (who(), any_index()).prop_map(|(by, process)| Step::Remove { by, process }),
+        1 => (who(), 0..5u8).prop_map(|(by, state)| Step::RemoveAll { by, state }),
+        1 => (who(), any_index()).prop_map(|(by, workflow)| Step::RemoveWorkflow { by, workflow }),
+    ]
+}
+
+/// Any step, those that move work more often than the others.
+pub(crate) fn step() -> impl Strategy<Value = Step> {
+    let heartbeat = prop_oneof![1 => Just(None), 2 => (0..20u64).prop_map(Some)];
+    prop_oneof![
+        6 => (prop_oneof![3 => 0..3_000u64, 1 => 0..40_000u64], vec(executor(), 0..2))
+            .prop_map(|(millis, heard)| Step::Wait { millis, heard }),
+        6 => (who(), 0..4u8, work()).prop_map(|(by, count, work)| Step::Submit { by, count, work }),
+        4 => workflow(),
+        9 => (who(), 0..4u16, heartbeat, prop::option::of(0..3u64))
+            .prop_map(|(by, max, heartbeat, memory)| Step::Assign { by, max, heartbeat, memory }),
+        14 => of_holders(),
+        4 => of_members(),
+        2 => any::<Index>().prop_map(|call| Step::Again { call }),
+    ]
+}
