@@ -200,3 +200,60 @@ impl<F: Fn(&Demand) -> bool> Iterator for Merge<'_, F> {
         Some(place.1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        bounded::Text,
+        envelope::RequestId,
+        identity::Identity,
+        model::{FunctionSpec, ProcessId},
+        time::Timestamp,
+    };
+
+    fn process(number: u64, memory: u64, names: &[&str]) -> Process {
+        let mut spec = FunctionSpec::default();
+        spec.conditions.executor_type = Text::cut("cli");
+        spec.conditions.memory = memory;
+        spec.conditions.executor_names =
+            crate::bounded::List::new(names.iter().map(|name| Text::cut(name)).collect()).unwrap();
+        let (by, request) = (Identity::NOBODY, RequestId::from_bytes([0; 16]));
+        let mut process = super::super::submit::blank(spec);
+        process.id = ProcessId::make(&by, &by, &request, number);
+        process.submitted_at = Timestamp::ZERO;
+        process
+    }
+
+    #[test]
+    fn an_emptied_queue_keeps_no_lanes_and_no_heads() {
+        let mut queue = Queue::default();
+        let processes: Vec<Process> = (1..=60)
+            .map(|number| process(number, number % 3, [&[][..], &["a"], &["a", "b"]][number as usize % 3]))
+            .collect();
+        processes.iter().for_each(|process| queue.insert(process));
+        let order: Vec<u64> = queue.all().collect();
+        assert_eq!(order, (1..=60).collect::<Vec<u64>>());
+
+        // From the middle outwards, so that heads change and do not change.
+        let (front, back) = processes.split_at(30);
+        for process in back.iter().chain(front) {
+            queue.remove(process);
+            queue.remove(process);
+        }
+        assert!(queue.lanes.is_empty() && queue.numbers.is_empty() && queue.types.is_empty());
+    }
+
+    #[test]
+    fn lanes_that_do_not_fit_are_passed_over_without_looking_into_them() {
+        let mut queue = Queue::default();
+        (1..=1_000).for_each(|number| queue.insert(&process(number, number % 4, &[])));
+        let compared = std::cell::Cell::new(0);
+        let fits = |demand: &Demand| {
+            compared.set(compared.get() + 1);
+            demand.memory == 3
+        };
+        let taken: Vec<u64> = queue.matching("cli", "e", fits).take(3).collect();
+        assert_eq!((taken, compared.get()), (vec![3, 7, 11], 4));
+    }
+}

@@ -80,7 +80,8 @@ fn priority_time(submitted: Timestamp, priority: i32) -> i64 {
     submitted.as_nanos().saturating_sub(i64::from(priority).saturating_mul(PRIORITY_STEP_NANOS))
 }
 
-fn blank(spec: FunctionSpec) -> Process {
+/// A waiting process of nobody.
+pub(super) fn blank(spec: FunctionSpec) -> Process {
     Process {
         id: ProcessId::from_bytes([0; 32]),
         spec: Arc::new(spec),

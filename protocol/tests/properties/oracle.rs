@@ -7,7 +7,7 @@ use colony_protocol::{
     colony::{Call, Change, Colony, Event, Outbox, RowKey, decode_process, decode_workflow},
     command::Command,
     identity::Identity,
-    model::{Process, State},
+    model::{ExecutorState, Process, State},
     refusal::Refusal,
     reply::Reply,
 };
@@ -155,6 +155,8 @@ impl Oracle {
         if let Some(lease) = process.lease {
             prop_assert_eq!(Some(lease.holder), process.assigned_to);
             prop_assert_eq!(lease.token, process.token);
+            let holder = colony.executor(&lease.holder).map(|holder| holder.state);
+            prop_assert_eq!(holder, Some(ExecutorState::Approved), "held by one that may not");
             prop_assert!(lease.hard_deadline.is_none_or(|deadline| deadline > colony.now()));
             prop_assert!(colony.renew_by(&lease).is_none_or(|deadline| deadline > colony.now()));
         }

@@ -2,6 +2,11 @@
 
 mod lifecycle;
 mod release;
+mod matching;
+mod members;
+mod restoring;
+mod workflows;
+mod writes;
 
 use std::collections::BTreeMap;
 
