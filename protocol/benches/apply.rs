@@ -186,26 +186,21 @@ fn steps(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Resident memory in bytes, as Linux tells it; `None` elsewhere.
-fn resident() -> Option<u64> {
-    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
-    Some(pages * 4096)
-}
-
 /// Not a measurement of time: says how much memory a waiting process takes beside its spec.
 fn memory(_: &mut Criterion) {
-    const COUNT: u64 = 300_000;
-    let Some(before) = resident() else { return };
-    let specs: Vec<_> = (0..COUNT).map(|number| Arc::new(spec(number % LANES))).collect();
-    let Some(between) = resident() else { return };
-    let bench = Bench::new(COUNT);
-    let Some(after) = resident() else { return };
-    drop((specs, bench));
-    let specs = between.saturating_sub(before) / COUNT;
-    let whole = after.saturating_sub(between) / COUNT;
-    let beside = whole.saturating_sub(specs);
-    eprintln!("memory of a waiting process: {whole} bytes, of which its spec {specs}, beside it {beside}");
+    const COUNT: u64 = 100_000;
+    let (mut specs, mut colony) = (Vec::new(), None);
+    let of_specs = allocation_counter::measure(|| {
+        specs = (0..COUNT).map(|number| Arc::new(spec(number % LANES))).collect();
+    });
+    let of_colony = allocation_counter::measure(|| colony = Some(Bench::new(COUNT)));
+    let each = |bytes: i64| bytes / i64::try_from(COUNT).unwrap();
+    let (specs_each, whole) = (each(of_specs.bytes_current), each(of_colony.bytes_current));
+    let beside = whole - specs_each;
+    eprintln!(
+        "memory of a waiting process: {whole} bytes, of which its spec {specs_each}, beside it {beside}"
+    );
+    drop((specs, colony));
 }
 
 criterion_group!(benches, memory, steps);

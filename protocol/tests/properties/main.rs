@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
 
 mod coverage;
+mod memory;
 mod oracle;
 mod step;
 mod world;

@@ -42,6 +42,11 @@ pub(crate) enum Step {
         by: Option<Who>,
         lease: Index,
     },
+    Release {
+        by: Option<Who>,
+        lease: Index,
+        began: bool,
+    },
     SetOutput {
         by: Option<Who>,
         lease: Index,
@@ -180,6 +185,8 @@ fn of_holders() -> impl Strategy<Value = Step> {
         8 => (holder(), vec(lease(), 1..4), prop::bool::weighted(0.8), 0..4u8)
             .prop_map(|(by, leases, success, output)| Step::Close { by, leases, success, output }),
         2 => (holder(), lease()).prop_map(|(by, lease)| Step::Renew { by, lease }),
+        1 => (holder(), lease(), any::<bool>())
+            .prop_map(|(by, lease, began)| Step::Release { by, lease, began }),
         1 => (holder(), lease(), 0..4u8)
             .prop_map(|(by, lease, output)| Step::SetOutput { by, lease, output }),
         1 => (holder(), lease(), 0..3u8).prop_map(|(by, lease, key)| Step::Attribute { by, lease, key }),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use colony_protocol::{
     bounded::{Json, List, Text},
     colony::{Call, Change, Colony, Event, Outbox, RowKey},
-    command::{AddChild, Assign, Closing, Command, LeaseRef, Submission},
+    command::{AddChild, Assign, Closing, Command, LeaseRef, Release, Submission},
     envelope::RequestId,
     identity::Identity,
     model::{
@@ -228,6 +228,10 @@ impl World {
             Step::Close { by, leases, success, output } => self.close(*by, leases, *success, *output),
             Step::Renew { by, lease } => self
                 .as_holder(*by, *lease, |lease| Command::Renew { leases: List::new(vec![lease]).unwrap() }),
+            Step::Release { by, lease, began } => self.as_holder(*by, *lease, |lease| {
+                let item = Release { lease, began: *began };
+                Command::Release { items: List::new(vec![item]).unwrap() }
+            }),
             Step::SetOutput { by, lease, output } => {
                 self.as_holder(*by, *lease, |lease| Command::SetOutput { lease, output: values(*output) })
             }

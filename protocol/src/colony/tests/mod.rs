@@ -1,9 +1,9 @@
 //! Whole stories of a colony, told to the core alone: one file per part of the rules.
 
 mod lifecycle;
-mod release;
 mod matching;
 mod members;
+mod release;
 mod restoring;
 mod workflows;
 mod writes;
