@@ -49,6 +49,20 @@ impl Failure {
         Self { exit: Exit::USAGE, ..Self::new(what) }
     }
 
+    /// What failed, and each reason below it that does not stand in its words already.
+    pub(crate) fn caused(error: &dyn std::error::Error) -> Self {
+        let mut what = error.to_string();
+        let mut below = error.source();
+        while let Some(reason) = below {
+            let text = reason.to_string();
+            if !what.contains(&text) {
+                what = format!("{what}: {text}");
+            }
+            below = reason.source();
+        }
+        Self::new(what)
+    }
+
     /// The same, with a next step.
     #[must_use]
     pub(crate) fn hint(self, hint: Hint) -> Self {
@@ -128,6 +142,15 @@ mod tests {
         assert_eq!(Failure::from(Refusal::denied(Identity::NOBODY, "only members may")).exit, Exit::DENIED);
         assert_eq!(Failure::from(Refusal::invalid("args", "too many")).exit, Exit::USAGE);
         assert_eq!(Failure::from(Refusal::not_found("process p9")).exit, Exit::FAILED);
+    }
+
+    #[test]
+    fn reasons_are_told_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot start")]
+        struct Outer(#[source] std::io::Error);
+        let failure = Failure::caused(&Outer(std::io::Error::other("the disk is full")));
+        assert_eq!(failure.what, "cannot start: the disk is full");
     }
 
     #[test]

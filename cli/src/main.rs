@@ -30,6 +30,8 @@ use crate::{
 const GRACE: Duration = Duration::from_secs(2);
 /// Names what is logged, in the syntax of `tracing`'s `EnvFilter`; for finding faults.
 const LOG_VARIABLE: &str = "COLONY_LOG";
+/// What is logged otherwise: our own errors. The engine below repeats each of them in words that help nobody.
+const LOGGED: &str = "error,openraft=off";
 
 fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
@@ -96,6 +98,10 @@ fn log_to_stderr(serves: bool) {
     if wanted.is_none() && !serves {
         return;
     }
-    let filter = tracing_subscriber::EnvFilter::new(wanted.as_deref().unwrap_or("error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let filter = tracing_subscriber::EnvFilter::new(wanted.as_deref().unwrap_or(LOGGED));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(output::is_coloured())
+        .init();
 }

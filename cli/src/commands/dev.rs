@@ -9,6 +9,7 @@ mod listen;
 use std::{num::NonZeroUsize, path::Path, thread, time::Duration};
 
 use colony_node::{
+    consensus::ProposeError,
     executor::{ExecutorConfig, OsExecutor},
     node::{ColonyConfig, Data, Founding, Node, NodeConfig},
 };
@@ -38,6 +39,9 @@ const LOCAL_TYPE: &str = "cli";
 /// How long running programs may go on after Ctrl-C: a development colony is not worth waiting for.
 const EXECUTOR_GRACE: Duration = Duration::from_secs(1);
 
+/// How often a running node is asked whether it can still write.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Runs it until Ctrl-C.
 pub(super) async fn run(app: &App, args: DevArgs) -> Result<Exit, Failure> {
     let begun = app.runtime.elapsed();
@@ -59,12 +63,27 @@ pub(super) async fn run(app: &App, args: DevArgs) -> Result<Exit, Failure> {
         u64::try_from(app.runtime.elapsed().saturating_sub(begun).as_micros()).unwrap_or(u64::MAX),
     );
     tell_ready(app, &keys, &addresses, took, &args)?;
-    stop.cancelled().await;
+    let failure = until_stopped(app, &node, &stop).await;
+    stop.cancel();
     if let Some(ended) = executor {
         ended.cancelled().await;
     }
     node.shutdown().await;
-    Ok(Exit::DONE)
+    failure.map_or(Ok(Exit::DONE), Err)
+}
+
+/// Waits for Ctrl-C, or for a store that fails: a node that cannot write serves nobody, and its operator must know.
+async fn until_stopped(app: &App, node: &Node, stop: &CancellationToken) -> Option<Failure> {
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return None,
+            () = app.runtime.sleep(LOOK) => {}
+        }
+        if let Err(ProposeError::Storage(why)) = node.wait_ready().await {
+            return Some(Failure::new(format!("the colony stopped: {why}; what was acknowledged is kept")));
+        }
+    }
 }
 
 fn founding(keys: &Keys, no_executor: bool) -> Founding {

@@ -1,6 +1,9 @@
 //! Spans of time as people say them: short, never more than two units.
 
-use colony_protocol::time::{Span, Timestamp};
+use colony_protocol::{
+    model::json::rfc3339,
+    time::{Span, Timestamp},
+};
 
 /// Seconds of a minute, an hour, a day.
 const MINUTE: u64 = 60;
@@ -28,6 +31,11 @@ pub(crate) fn spoken(span: Span) -> String {
 /// How long ago a moment was; `-` for never.
 pub(crate) fn ago(now: Timestamp, then: Timestamp) -> String {
     if then == Timestamp::ZERO { "-".to_owned() } else { format!("{} ago", short(now.since(then))) }
+}
+
+/// A moment, and how long ago it was.
+pub(crate) fn moment(now: Timestamp, then: Timestamp) -> String {
+    format!("{} ({})", rfc3339(then), ago(now, then))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub(crate) use self::{
     listing::{Listing, Row, column, wide},
     progress::{Bar, Spinner},
     stream::{data, note, pass_through, report},
-    style::cut,
+    style::{cut, is_coloured},
     views::{
         Seen, executor_record, executors, functions, log_lines, process_record, processes, ran, users,
         workflow_record, workflows,

@@ -23,9 +23,13 @@ pub(super) fn hint(word: &str) -> String {
 }
 
 /// stderr is coloured on a terminal that did not decline (<https://no-color.org>).
-fn painted(word: &str, colour: &str) -> String {
+pub(crate) fn is_coloured() -> bool {
     let declined = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if declined || !io::stderr().is_terminal() { word.to_owned() } else { format!("{colour}{word}{RESET}") }
+    !declined && io::stderr().is_terminal()
+}
+
+fn painted(word: &str, colour: &str) -> String {
+    if is_coloured() { format!("{colour}{word}{RESET}") } else { word.to_owned() }
 }
 
 /// The text with control characters written out: a name another member chose cannot move our cursor.

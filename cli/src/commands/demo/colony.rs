@@ -59,7 +59,7 @@ impl DemoColony {
             listen: vec![listen],
             colony: ColonyConfig { id: owner.identity(), found: Some(founding) },
         };
-        let node = Node::start(config, runtime.clone()).await.map_err(|e| Failure::new(e.to_string()))?;
+        let node = Node::start(config, runtime.clone()).await.map_err(|error| Failure::caused(&error))?;
         let over = |key| connect::over(node.addresses(), owner.identity(), key, runtime);
         let client = over(owner.clone());
         let (stop, stopped) = (CancellationToken::new(), CancellationToken::new());

@@ -7,10 +7,7 @@ use colony_node::{
     node::StartError,
 };
 
-use crate::{
-    error::{Exit, Failure},
-    hint::Hint,
-};
+use crate::{error::Failure, hint::Hint};
 
 /// Where `dev` listens unless told otherwise: TCP and QUIC on the port after ColonyOS's 50080.
 const DEFAULTS: [&str; 2] = ["/ip4/127.0.0.1/tcp/50081", "/ip4/127.0.0.1/udp/50081/quic-v1"];
@@ -45,7 +42,7 @@ fn is_loopback(text: &str) -> bool {
 
 /// What a person does about a node that did not start.
 pub(super) fn start_failure(error: StartError) -> Failure {
-    let failure = Failure::new(error.to_string()).exit(Exit::FAILED);
+    let failure = Failure::caused(&error);
     match error {
         StartError::Network(NetError::InUse { .. }) => failure.hint(Hint::DevOnAnyPort),
         _ => failure,
@@ -55,6 +52,7 @@ pub(super) fn start_failure(error: StartError) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Exit;
 
     #[test]
     fn only_this_machine_is_listened_on() {

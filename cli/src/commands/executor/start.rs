@@ -62,7 +62,7 @@ pub(super) async fn run(app: &App, args: ExecutorStartArgs) -> Result<Exit, Fail
 }
 
 async fn work(config: ExecutorConfig, client: Client, stop: CancellationToken) -> Result<(), Failure> {
-    OsExecutor::new(config, client).run(stop).await.map_err(|error| Failure::new(error.to_string()))
+    OsExecutor::new(config, client).run(stop).await.map_err(|error| Failure::caused(&error))
 }
 
 fn tell(session: &Session, args: &ExecutorStartArgs, parallel: NonZeroUsize) {

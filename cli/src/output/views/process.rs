@@ -7,7 +7,7 @@ use colony_protocol::{
 
 use super::Seen;
 use crate::output::{
-    age::{ago, short},
+    age::{moment, short},
     listing::{Column, Listing, Row, column, wide},
 };
 
@@ -122,7 +122,7 @@ fn facts(seen: Seen<'_>, process: &Process) -> Vec<(&'static str, String)> {
         ("PARENTS", numbers(&process.parents)),
         ("CHILDREN", numbers(&process.children)),
         ("RETRY OF", process.retry_of.map(|id| format!("p{}", id.number())).unwrap_or_default()),
-        ("SUBMITTED", ago(seen.now, process.submitted_at)),
+        ("SUBMITTED", moment(seen.now, process.submitted_at)),
         ("WAITED", wait_span(seen, process)),
         ("RAN", run_span(seen, process)),
         ("LIMITS", limits(process)),

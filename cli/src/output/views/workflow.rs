@@ -6,7 +6,7 @@ use colony_protocol::model::{Process, State, Workflow, json};
 
 use super::Seen;
 use crate::output::{
-    age::{ago, short},
+    age::{moment, short},
     listing::{Column, Listing, Row, column, wide},
 };
 
@@ -58,7 +58,7 @@ pub(crate) fn workflow_record(seen: Seen<'_>, workflow: &Workflow, processes: &[
         ("PROCESSES", counts(processes)),
         ("BY", workflow.initiator_name.to_string()),
         ("RETRY OF", workflow.retry_of.map(|id| format!("w{}", id.number())).unwrap_or_default()),
-        ("SUBMITTED", ago(seen.now, workflow.submitted_at)),
+        ("SUBMITTED", moment(seen.now, workflow.submitted_at)),
         ("TOOK", took(workflow)),
     ];
     let columns: Vec<Column> = facts.iter().map(|(title, _)| column(title)).collect();
