@@ -9,12 +9,14 @@
 //! * [`identity`] - keys, identities and signatures, exactly as ColonyOS makes them;
 //! * [`codec`] and [`bounded`] - bytes to values and back, with every length and depth capped;
 //! * [`envelope`] - the signed wrapper around each request, and [`rpc`] the frames that carry it;
+//! * [`announcement`] - the coordinator's signed hint that work is waiting;
 //! * [`command`], [`query`], [`reply`] - what a member may ask and what it is told;
 //! * [`model`] - the nouns: function specs, processes, executors, workflows;
 //! * [`validate`] - what a spec must satisfy before it becomes work;
 //! * [`units`] - amounts of CPU, memory and time as people write them;
 //! * [`colony`] - the deterministic state machine that decides everything about the queue.
 
+pub mod announcement;
 pub mod bounded;
 pub mod codec;
 pub mod colony;

@@ -1,6 +1,7 @@
 //! Bytes that claim more than they hold, that nest, repeat or multiply.
 
 use colony_protocol::{
+    announcement::{Announcement, SignedAnnouncement},
     bounded::List,
     codec,
     command::Command,
@@ -26,6 +27,8 @@ fn cost<T, E>(decode: impl FnOnce() -> Result<T, E>) -> u64 {
 pub(crate) fn decode_as_everything(bytes: &[u8]) -> u64 {
     let costs = [
         cost(|| Signed::from_bytes(bytes)),
+        cost(|| SignedAnnouncement::from_bytes(bytes)),
+        cost(|| codec::decode::<Announcement>(bytes)),
         cost(|| codec::decode::<Body>(bytes)),
         cost(|| Command::decode(bytes)),
         cost(|| Query::decode(bytes)),

@@ -3,7 +3,9 @@
 
 use std::{fs, path::Path};
 
-use colony_protocol::{command::Command, envelope::Signed, model::json, query::Query, rpc};
+use colony_protocol::{
+    announcement::SignedAnnouncement, command::Command, envelope::Signed, model::json, query::Query, rpc,
+};
 
 /// Asserts that every seed of a target is read by `read`.
 fn all_read(target: &str, read: impl Fn(&[u8]) -> bool) {
@@ -21,6 +23,9 @@ fn all_read(target: &str, read: impl Fn(&[u8]) -> bool) {
 fn messages_of_an_earlier_build_are_still_read() {
     all_read("envelope", |bytes| Signed::from_bytes(bytes).is_ok_and(|signed| signed.verify().is_ok()));
     all_read("request", |bytes| Command::decode(bytes).is_ok() || Query::decode(bytes).is_ok());
+    all_read("announcement", |bytes| {
+        SignedAnnouncement::from_bytes(bytes).is_ok_and(|signed| signed.verify().is_ok())
+    });
     all_read("outcome", |bytes| rpc::decode_outcome(bytes).is_ok());
     all_read("spec_json", |bytes| {
         let text = std::str::from_utf8(bytes).unwrap();
