@@ -13,7 +13,7 @@ use colony_protocol::{
 };
 use tokio::sync::mpsc;
 
-use super::{ending::Ending, journal::Journal, shop::Shop, stop::Stop};
+use super::{ending::Ending, journal::Journal, shop::Shop};
 use crate::client::ClientError;
 
 /// Size of one request: half of what may be signed, for one more result fits besides.
@@ -150,18 +150,24 @@ async fn answered(shop: &Shop, batch: &[Closing], outcomes: Vec<Result<(), Refus
             }
             Err(refusal) => {
                 tracing::error!(process = number, %refusal, "a result was refused");
-                admit(shop, closing.lease, &refusal).await;
+                admit(shop, closing, &refusal).await;
             }
         }
     }
 }
 
-/// The colony does not take the result, but the process must end: it fails, and says why.
-async fn admit(shop: &Shop, lease: LeaseRef, refusal: &Refusal) {
-    let errors = list(vec![Text::cut(&format!("the colony refused the result: {refusal}"))]);
-    let bare = Closing { errors, ..failure(lease, &Ending::Stopped(Stop::Shutdown), None) };
-    if let Err(error) = shop.client.close(vec![bare]).await {
-        tracing::error!(process = lease.process.number(), %error, "cannot close a process");
+/// The colony does not take a result as it is, as when the log is full. The process must end all the same: with the
+/// bare result, or else as failed for that reason.
+async fn admit(shop: &Shop, closing: &Closing, refusal: &Refusal) {
+    let lease = closing.lease;
+    let bare = Closing { lines: List::default(), attributes: List::default(), ..closing.clone() };
+    let why = list(vec![Text::cut(&format!("the colony refused the result: {refusal}"))]);
+    let failed = Closing { errors: why, ..failure(lease, &Ending::Unknown, None) };
+    for attempt in [bare, failed] {
+        match shop.client.close(vec![attempt]).await.as_deref() {
+            Ok([Ok(())]) => return,
+            outcome => tracing::error!(process = lease.process.number(), ?outcome, "cannot close a process"),
+        }
     }
 }
 

@@ -42,9 +42,13 @@ pub(super) struct Books {
     pub(super) status: Option<LeaseStatus>,
     /// What log lines are told, if they are not taken.
     pub(super) log_refusal: Option<Refusal>,
-    /// Whether no answer comes to anything but the first request for work.
+    /// Whether the next answer that grants work is lost.
+    pub(super) lose_grant: bool,
+    /// What results are told, as long as they carry lines.
+    pub(super) line_refusal: Option<Refusal>,
+    /// Whether no answer comes to anything.
     pub(super) cut_off: bool,
-    /// What runs according to the books before the executor starts.
+    /// What runs under the executor's key without its knowing.
     pub(super) leftovers: Vec<Process>,
 }
 
@@ -137,8 +141,13 @@ impl Fake {
             Command::Close { items } => {
                 let mut state = self.state();
                 state.close_requests += 1;
-                let outcomes = items.iter().map(|_| Ok(())).collect();
-                state.closings.extend(items);
+                let outcome = |item: &Closing| match &state.line_refusal {
+                    Some(refusal) if !item.lines.is_empty() => Err(refusal.clone()),
+                    _ => Ok(()),
+                };
+                let outcomes: Vec<_> = items.iter().map(outcome).collect();
+                let taken = items.into_iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
+                state.closings.extend(taken.map(|(item, _)| item));
                 Reply::Closed(outcomes)
             }
             other => panic!("an executor never asks for {}", other.kind()),
@@ -173,7 +182,15 @@ impl Transport for Wire {
                 fake.runtime.sleep(timeout).await;
                 return Err(TransportError::TimedOut(timeout));
             }
-            Ok(rpc::encode_outcome(&fake.answer(&request).await).unwrap())
+            let outcome = fake.answer(&request).await;
+            if let Ok(Response::Reply(Reply::Assigned { processes, .. })) = &outcome
+                && !processes.is_empty()
+                && std::mem::take(&mut fake.state().lose_grant)
+            {
+                fake.state().leftovers.extend(processes.iter().cloned());
+                return Err(TransportError::Unreachable("the node went away".to_owned()));
+            }
+            Ok(rpc::encode_outcome(&outcome).unwrap())
         })
     }
 }

@@ -5,7 +5,7 @@
 //! even if the wall clock jumps.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -38,16 +38,21 @@ struct Held {
 pub(super) struct Leases(Mutex<BTreeMap<(ProcessId, u64), Held>>);
 
 impl Leases {
-    /// Registers a lease until [`Self::release`].
+    /// Registers a lease until [`Self::release`]; `None` if it is held already.
     pub(super) fn hold(
         &self,
         lease: LeaseRef,
         heartbeat: Option<Duration>,
         fence: Option<Duration>,
-    ) -> watch::Receiver<Standing> {
+    ) -> Option<watch::Receiver<Standing>> {
         let (bell, standing) = watch::channel(Standing { fence, stop: None });
-        self.table().insert((lease.process, lease.token), Held { heartbeat, bell });
-        standing
+        match self.table().entry((lease.process, lease.token)) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(free) => {
+                free.insert(Held { heartbeat, bell });
+                Some(standing)
+            }
+        }
     }
 
     /// Forgets a lease.
@@ -55,7 +60,7 @@ impl Leases {
         self.table().remove(&(lease.process, lease.token));
     }
 
-    /// All leases that renewing keeps alive.
+    /// All leases.
     pub(super) fn all(&self) -> Vec<LeaseRef> {
         self.table().keys().map(|&(process, token)| LeaseRef { process, token }).collect()
     }
@@ -102,7 +107,7 @@ mod tests {
     fn a_renewal_moves_the_fence_from_when_it_was_asked() {
         let leases = Leases::default();
         let beat = Some(Duration::from_secs(10));
-        let standing = leases.hold(lease(1), beat, beat);
+        let standing = leases.hold(lease(1), beat, beat).unwrap();
         leases.learn(lease(1), LeaseStatus::Live(None), Duration::from_secs(7));
         assert_eq!(*standing.borrow(), Standing { fence: Some(Duration::from_secs(17)), stop: None });
     }
@@ -110,7 +115,7 @@ mod tests {
     #[test]
     fn the_first_reason_to_stop_stands() {
         let leases = Leases::default();
-        let standing = leases.hold(lease(1), None, None);
+        let standing = leases.hold(lease(1), None, None).unwrap();
         leases.learn(lease(1), LeaseStatus::Cancelled, Duration::ZERO);
         leases.learn(lease(1), LeaseStatus::Lost, Duration::ZERO);
         assert_eq!(standing.borrow().stop, Some(Stop::Cancelled));
@@ -119,7 +124,8 @@ mod tests {
     #[test]
     fn two_leases_of_one_process_are_told_apart() {
         let leases = Leases::default();
-        let (old, new) = (leases.hold(lease(1), None, None), leases.hold(lease(2), None, None));
+        let [old, new] = [1, 2].map(|token| leases.hold(lease(token), None, None).unwrap());
+        assert!(leases.hold(lease(2), None, None).is_none());
         leases.stop(lease(1), Stop::Lost);
         assert_eq!((old.borrow().stop, new.borrow().stop), (Some(Stop::Lost), None));
         leases.release(lease(1));

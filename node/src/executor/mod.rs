@@ -8,6 +8,7 @@
 //! * `pull` asks for as much work as there are free slots and starts one `run` for each process it is given;
 //! * `run` owns one attempt: its `scratch` directory, its `child` process group, its `journal` of output;
 //! * `heartbeat` renews all `leases` at once and tells a `run` when its lease is lost or its process cancelled;
+//! * `books` finds what the colony believes this executor runs although it does not;
 //! * `closing` folds the results of whatever has ended into as few requests as possible.
 //!
 //! What may never happen: a program that goes on after its lease ended, because somebody else may run the same work by
@@ -15,6 +16,7 @@
 //! its whole process group down whichever way it ends. Two things are out of reach of safe code: a program that
 //! leaves its process group on purpose, and the children of an executor that is itself killed by signal 9.
 
+mod books;
 mod child;
 mod closing;
 mod config;
@@ -22,7 +24,6 @@ mod ending;
 mod heartbeat;
 mod journal;
 mod leases;
-mod leftover;
 mod lines;
 mod noop;
 mod output;
@@ -113,7 +114,7 @@ impl OsExecutor {
         let _abandon = shop.abandoned.clone().drop_guard();
         let closed = CancellationToken::new();
         let pulling = async {
-            leftover::outwait(&shop, &stop).await;
+            books::outwait(&shop, &stop).await;
             pull::pull(&shop, results, &stop).await;
         };
         let closing = async {

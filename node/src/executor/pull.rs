@@ -3,7 +3,10 @@
 //! A few requests may be open at once: a slot that becomes free while another request still waits for work must not
 //! wait for that one's answer. More than a few would only wake each other up at the coordinator.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use colony_protocol::{
     command::{Assign, BATCH_MAX, Closing},
@@ -12,7 +15,11 @@ use colony_protocol::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::{run, shop::Shop};
+use super::{
+    books, closing,
+    run::{self, Grant},
+    shop::Shop,
+};
 use crate::client::ClientError;
 
 /// Requests for work open at once.
@@ -57,10 +64,10 @@ impl Asker<'_> {
         let mut pause = PAUSE;
         while let Ok(slot) = Arc::clone(self.slots).acquire_owned().await {
             let slots = self.more(slot);
-            match self.ask(slots.len()).await {
-                Ok(processes) => {
+            match self.work(slots.len()).await {
+                Ok(work) => {
                     pause = PAUSE;
-                    self.start(processes, slots);
+                    self.start(work, slots);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot get work; trying again in {pause:?}");
@@ -83,7 +90,21 @@ impl Asker<'_> {
         slots
     }
 
-    async fn ask(self, max: usize) -> Result<Vec<Process>, ClientError> {
+    /// Work for up to `max` slots: what was granted and not learnt of, else what is granted now.
+    async fn work(self, max: usize) -> Result<Vec<(Process, Grant)>, ClientError> {
+        let missed = &self.shop.missed;
+        let work = if missed.swap(false, Ordering::Relaxed) {
+            books::unknown(self.shop).await
+        } else {
+            self.ask(max).await
+        };
+        // A refusal granted nothing; silence may have. What finds no slot now is looked for again.
+        let again = work.as_ref().map_or_else(closing::is_passing, |work| work.len() > max);
+        missed.fetch_or(again, Ordering::Relaxed);
+        work
+    }
+
+    async fn ask(self, max: usize) -> Result<Vec<(Process, Grant)>, ClientError> {
         let ask = Assign {
             max: u16::try_from(max).unwrap_or(u16::MAX),
             wait: self.shop.config.wait,
@@ -91,15 +112,16 @@ impl Asker<'_> {
             available_cpu: None,
             available_memory: None,
         };
-        self.shop.client.assign(ask).await
+        let processes = self.shop.client.assign(ask).await?;
+        let now = self.shop.runtime.elapsed();
+        Ok(processes.into_iter().map(|process| (process, Grant { began: now, heard: now })).collect())
     }
 
-    fn start(self, processes: Vec<Process>, slots: Vec<OwnedSemaphorePermit>) {
-        let granted = self.shop.runtime.elapsed();
-        for (process, slot) in processes.into_iter().zip(slots) {
+    fn start(self, work: Vec<(Process, Grant)>, slots: Vec<OwnedSemaphorePermit>) {
+        for ((process, grant), slot) in work.into_iter().zip(slots) {
             let (shop, results) = (Arc::clone(self.shop), self.results.clone());
             self.shop.runtime.spawn("run", async move {
-                run::run(&shop, &process, results, granted).await;
+                run::run(&shop, &process, results, grant).await;
                 // Whoever gets the last slot back may clear the scratch directories away.
                 drop(shop);
                 drop(slot);

@@ -17,8 +17,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    child::Child, closing, ending::Ending, journal::Journal, plan::Plan, scratch::Scratch, ship, shop::Shop,
-    stop::Stop, watch::Watch,
+    books::lease_ref, child::Child, closing, ending::Ending, journal::Journal, plan::Plan, scratch::Scratch,
+    ship, shop::Shop, stop::Stop, watch::Watch,
 };
 
 /// How long output is still read after the whole group is dead. Only a program that left the group can hold the pipe
@@ -27,15 +27,26 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// Bytes read at once: what a pipe gives in one go on most machines is 4 to 64 KiB.
 const READ: usize = 16 * 1024;
 
-/// Runs a process that was granted at `granted` by our own clock, and hands its result on.
-pub(super) async fn run(shop: &Shop, process: &Process, results: mpsc::Sender<Closing>, granted: Duration) {
+/// When a lease began to count, by our own clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Grant {
+    /// Its hard deadline counts from here.
+    pub(super) began: Duration,
+    /// The colony heard us last at this time or later.
+    pub(super) heard: Duration,
+}
+
+/// Runs a granted process and hands its result on.
+pub(super) async fn run(shop: &Shop, process: &Process, results: mpsc::Sender<Closing>, grant: Grant) {
     let Some(lease) = process.lease else {
         return tracing::error!(process = process.number(), "given work without a lease");
     };
-    let held = LeaseRef { process: process.id, token: lease.token };
-    let fence = lease.renew_by.map(|by| granted.saturating_add(by.since(lease.granted_at).to_std()));
-    let standing = shop.leases.hold(held, lease.heartbeat.map(|span| span.to_std()), fence);
-    let mut watch = Watch::new(shop, &lease, granted, standing);
+    let held = lease_ref(process, &lease);
+    let fence = lease.renew_by.map(|by| grant.heard.saturating_add(by.since(lease.granted_at).to_std()));
+    let Some(standing) = shop.leases.hold(held, lease.heartbeat.map(|span| span.to_std()), fence) else {
+        return tracing::debug!(process = process.number(), "given the same work twice");
+    };
+    let mut watch = Watch::new(shop, &lease, grant.began, standing);
     let result = tokio::select! {
         biased;
         () = shop.abandoned.cancelled() => None,
@@ -101,7 +112,7 @@ async fn attempt(shop: &Shop, process: &Process, held: LeaseRef, watch: &mut Wat
         }
         Err(error) => early(Ending::not_started(&plan.program, &error)),
     };
-    scratch.remove().await;
+    scratch.finish(&shop.scratch).await;
     outcome
 }
 

@@ -17,6 +17,8 @@ const LINGER: Duration = Duration::from_millis(10);
 const PACE: Duration = Duration::from_millis(50);
 /// Pause before lines are sent again to a colony that cannot be reached.
 const RETRY: Duration = Duration::from_secs(1);
+/// How often lines are sent again to a colony that says it is busy: it also says so when the log is full for good.
+const BUSY_TRIES: u32 = 30;
 
 /// Sends lines until the program has ended and its result can carry the rest.
 pub(super) async fn ship(shop: &Shop, lease: LeaseRef, journal: &Journal) {
@@ -43,10 +45,10 @@ pub(super) async fn ship(shop: &Shop, lease: LeaseRef, journal: &Journal) {
 
 /// Sends lines; false if the lease is lost.
 async fn send(shop: &Shop, lease: LeaseRef, lines: Vec<LogLine>) -> bool {
+    let mut refused = 0;
     loop {
         match shop.client.add_log(lease, lines.clone()).await {
             Ok(()) => return true,
-            Err(error) if is_passing(&error) => tracing::warn!(%error, "cannot send log lines yet"),
             Err(ClientError::Refused(
                 Refusal::Stale { .. }
                 | Refusal::WrongState { .. }
@@ -55,6 +57,10 @@ async fn send(shop: &Shop, lease: LeaseRef, lines: Vec<LogLine>) -> bool {
             )) => {
                 shop.leases.stop(lease, Stop::Lost);
                 return false;
+            }
+            Err(ClientError::Refused(Refusal::Busy(_))) if refused < BUSY_TRIES => refused += 1,
+            Err(error) if is_passing(&error) && refused < BUSY_TRIES => {
+                tracing::warn!(%error, "cannot send log lines yet");
             }
             Err(error) => {
                 tracing::error!(process = lease.process.number(), %error, "log lines were refused");

@@ -1,6 +1,9 @@
 //! What all parts of one executor share.
 
-use std::{ffi::OsString, sync::Arc};
+use std::{
+    ffi::OsString,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +26,8 @@ pub(super) struct Shop {
     pub(super) runtime: Runtime,
     /// The leases held now, also those whose result is on its way.
     pub(super) leases: Leases,
+    /// Whether an answer to a request for work may have been lost.
+    pub(super) missed: AtomicBool,
     /// Where scratch directories are made; gone when the last run is.
     pub(super) scratch: ScratchRoot,
     /// Variables of this process's environment that no program may see.
@@ -44,6 +49,7 @@ impl Shop {
             client,
             runtime,
             leases: Leases::default(),
+            missed: AtomicBool::new(false),
             scratch,
             secrets,
             shutdown: CancellationToken::new(),

@@ -184,10 +184,9 @@ async fn a_program_knows_who_it_is_and_gets_its_arguments_as_they_are() {
     let lines: Vec<&str> = output.lines().collect();
     assert_eq!(lines[0], "hello 7 1 dev worker");
     assert_eq!(lines[1], "none none");
-    // It started in an empty directory of its own, which is gone.
+    // It started in an empty directory of its own.
     assert!(lines[2].starts_with(bench.path("scratch").to_str().unwrap()), "{}", lines[2]);
     assert_eq!(lines[3].trim(), "0");
-    assert!(!Path::new(lines[2]).exists());
     assert_eq!(lines[4], "<a b><3><[1,\"x\"]>");
     bench.end().await;
 }
@@ -203,6 +202,9 @@ async fn a_child_of_a_workflow_reads_its_parents_outputs_from_standard_input_and
     process.input = List::new(vec![Json::string("12 a.txt"), Json::new("30").unwrap()]).unwrap();
     let (closing, bench) = Bench::result(process).await;
     assert_eq!(output(&closing), ["42\n12 a.txt\n30\n[\"12 a.txt\",30]\n{\"depth\":2}"]);
+    // A directory that was used is gone before the result is sent.
+    let root = fs::read_dir(bench.path("scratch")).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(fs::read_dir(root).unwrap().count(), 0);
     bench.end().await;
 }
 
@@ -434,6 +436,28 @@ async fn a_restarted_executor_takes_no_work_before_its_old_leases_have_lapsed() 
     let bench = Bench::with(fake, |_| {});
     bench.fake.closing().await;
     assert!(bench.fake.runtime().elapsed() - start >= Duration::from_millis(1_010));
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn work_whose_grant_was_lost_on_the_way_is_found_and_run_once() {
+    let bench = Bench::start(|_| {});
+    bench.fake.state().lose_grant = true;
+    bench.fake.submit(shell("echo found"));
+    assert_eq!(output(&bench.fake.closing().await), ["found"]);
+    bench.fake.runtime().sleep(Duration::from_millis(300)).await;
+    assert_eq!(bench.fake.state().closings.len(), 1);
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn a_result_whose_lines_are_refused_is_delivered_without_them() {
+    let bench = Bench::start(|_| {});
+    bench.fake.state().line_refusal = Some(Refusal::Busy("the log is full".try_into().unwrap()));
+    bench.fake.submit(shell("echo done"));
+    let closing = bench.fake.closing().await;
+    assert!(closing.success && closing.lines.is_empty());
+    assert_eq!(output(&closing), ["done"]);
     bench.end().await;
 }
 

@@ -18,15 +18,15 @@ pub(super) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    /// Watches a lease that was received at `granted`.
+    /// Watches a lease whose hard deadline counts from `began`.
     pub(super) fn new(
         shop: &'a Shop,
         lease: &Lease,
-        granted: Duration,
+        began: Duration,
         standing: watch::Receiver<Standing>,
     ) -> Self {
         let deadline =
-            lease.hard_deadline.map(|end| granted.saturating_add(end.since(lease.granted_at).to_std()));
+            lease.hard_deadline.map(|end| began.saturating_add(end.since(lease.granted_at).to_std()));
         Self { shop, standing, deadline }
     }
 
