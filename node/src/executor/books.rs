@@ -3,56 +3,53 @@
 //! The colony takes every request of an executor for a sign that it works on all that it holds. So a lease that the
 //! executor knows nothing of would live forever. There are two ways to get one:
 //!
-//! * An earlier life of this executor was killed. Its leases must lapse, because what they cover may have run already:
-//!   [`outwait`] keeps silent until they have.
+//! * An earlier life of this executor was killed. [`return_old`] gives back what it left: that may have run already.
 //! * The answer to a request for work was lost. What it granted was never started: [`unknown`] finds it.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use colony_protocol::{
-    command::LeaseRef,
+    command::{BATCH_MAX, LeaseRef, Release},
     model::{Lease, Process, State},
     query::{PAGE_MAX, ProcessFilter, Query},
     reply::Answer,
 };
-use tokio_util::sync::CancellationToken;
 
-use super::{closing::is_passing, run::Grant, shop::Shop};
+use super::{reports::is_passing, run::Grant, shop::Shop};
 use crate::client::ClientError;
 
-/// Beyond the heartbeat: the colony counts from when it heard the question, and its answer travelled.
-const MARGIN: Duration = Duration::from_secs(1);
 /// Pause before a colony that cannot be reached is asked again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Waits until the colony has taken back what an earlier life of this executor held, or until `stop`.
-pub(super) async fn outwait(shop: &Shop, stop: &CancellationToken) {
-    tokio::select! {
-        biased;
-        () = stop.cancelled() => {}
-        () = be_silent(shop) => {}
-    }
-}
-
-async fn be_silent(shop: &Shop) {
+/// Gives back what an earlier life of this executor held, unless it is told to stop before.
+pub(super) async fn return_old(shop: &Shop) {
     loop {
-        match held(shop).await {
-            Ok(held) => {
-                let promised = held.iter().filter_map(|(_, lease)| lease.heartbeat).max();
-                let Some(promised) = promised else { return };
-                tracing::warn!(
-                    processes = held.len(),
-                    ?promised,
-                    "waiting for leases of an earlier run to lapse"
-                );
-                return shop.runtime.sleep(promised.to_std().saturating_add(MARGIN)).await;
-            }
+        let outcome = tokio::select! {
+            biased;
+            () = shop.stop.cancelled() => return,
+            outcome = give_back(shop) => outcome,
+        };
+        match outcome {
+            Ok(()) => return,
             Err(error) if is_passing(&error) => tracing::warn!(%error, "cannot reach the colony yet"),
             // Who may not ask holds no lease either.
             Err(error) => return tracing::debug!(%error, "cannot look for leases of an earlier run"),
         }
         shop.runtime.sleep(RETRY).await;
     }
+}
+
+async fn give_back(shop: &Shop) -> Result<(), ClientError> {
+    let held = held(shop).await?;
+    for held in held.chunks(BATCH_MAX) {
+        tracing::warn!(processes = held.len(), "giving back what an earlier run of this executor left");
+        let releases =
+            held.iter().map(|(process, lease)| Release { lease: lease_ref(process, lease), began: true });
+        for refusal in shop.client.release(releases.collect()).await?.into_iter().filter_map(Result::err) {
+            tracing::info!(%refusal, "a process is not ours any more");
+        }
+    }
+    Ok(())
 }
 
 /// Work this executor was granted without learning of it.

@@ -32,7 +32,7 @@ pub struct ExecutorConfig {
     /// How long one request for work waits for some.
     pub wait: Span,
     /// How long running programs may go on after the executor is told to stop. Then they are killed; those that may be
-    /// tried again go back to the queue when their lease lapses, the others are closed as failed.
+    /// tried again go back to the queue, the others are closed as failed.
     pub grace: Duration,
     /// Time between `SIGTERM` and `SIGKILL` for a program that must end.
     pub kill_grace: Duration,

@@ -8,7 +8,7 @@ use std::{
 
 use colony_protocol::{
     bounded::{Json, List, Map},
-    command::{Closing, Command},
+    command::{Closing, Command, Release},
     envelope::Signed,
     identity::{Identity, SecretKey},
     model::{FunctionSpec, Lease, LogLine, LogStream, Name, Process, ProcessId, State},
@@ -34,7 +34,9 @@ pub(super) struct Books {
     pub(super) streamed: Vec<LogLine>,
     /// Results, in the order they came.
     pub(super) closings: Vec<Closing>,
-    /// How many requests brought them.
+    /// What was given back.
+    pub(super) releases: Vec<Release>,
+    /// How many requests brought results.
     pub(super) close_requests: usize,
     /// How many renewals came.
     pub(super) renewals: usize,
@@ -148,6 +150,11 @@ impl Fake {
                 let outcomes: Vec<_> = items.iter().map(outcome).collect();
                 let taken = items.into_iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
                 state.closings.extend(taken.map(|(item, _)| item));
+                Reply::Closed(outcomes)
+            }
+            Command::Release { items } => {
+                let outcomes = items.iter().map(|_| Ok(())).collect();
+                self.state().releases.extend(items);
                 Reply::Closed(outcomes)
             }
             other => panic!("an executor never asks for {}", other.kind()),

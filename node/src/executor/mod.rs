@@ -9,7 +9,8 @@
 //! * `run` owns one attempt: its `scratch` directory, its `child` process group, its `journal` of output;
 //! * `heartbeat` renews all `leases` at once and tells a `run` when its lease is lost or its process cancelled;
 //! * `books` finds what the colony believes this executor runs although it does not;
-//! * `closing` folds the results of whatever has ended into as few requests as possible.
+//! * `reports` folds what became of the work into as few requests as possible;
+//! * `slots` says how much work is taken and how much of it runs at once.
 //!
 //! What may never happen: a program that goes on after its lease ended, because somebody else may run the same work by
 //! then. So each `run` watches its lease by this machine's own monotonic clock, needs no message to stop, and takes
@@ -18,7 +19,6 @@
 
 mod books;
 mod child;
-mod closing;
 mod config;
 mod ending;
 mod heartbeat;
@@ -29,10 +29,12 @@ mod noop;
 mod output;
 mod plan;
 mod pull;
+mod reports;
 mod run;
 mod scratch;
 mod ship;
 mod shop;
+mod slots;
 mod stop;
 mod watch;
 
@@ -52,8 +54,8 @@ pub use scratch::ScratchError;
 use crate::client::Client;
 use shop::Shop;
 
-/// Results waiting to be sent. Each may hold 256 KiB of output; when this many wait, programs that end keep their slot.
-const RESULTS_WAITING: usize = 128;
+/// Reports waiting to be sent. Each may hold 256 KiB of output; when this many wait, no more work is taken.
+const REPORTS_WAITING: usize = 128;
 
 /// Runs programs of this machine for a colony.
 ///
@@ -108,20 +110,20 @@ impl OsExecutor {
     /// # Errors
     /// [`ExecutorError`] if it cannot start. A colony that cannot be reached, or refuses, is asked again and again.
     pub async fn run(self, stop: CancellationToken) -> Result<(), ExecutorError> {
-        let (results, closings) = mpsc::channel(RESULTS_WAITING);
-        let shop = Shop::open(self.config, self.client)?;
+        let (reports, made) = mpsc::channel(REPORTS_WAITING);
+        let shop = Shop::open(self.config, self.client, stop)?;
         // Dropping this future must end the detached runs too.
         let _abandon = shop.abandoned.clone().drop_guard();
-        let closed = CancellationToken::new();
+        let told = CancellationToken::new();
         let pulling = async {
-            books::outwait(&shop, &stop).await;
-            pull::pull(&shop, results, &stop).await;
+            books::return_old(&shop).await;
+            pull::pull(&shop, reports).await;
         };
-        let closing = async {
-            closing::close_all(&shop, closings).await;
-            closed.cancel();
+        let telling = async {
+            reports::deliver_all(&shop, made).await;
+            told.cancel();
         };
-        future::join3(pulling, closing, heartbeat::beat(&shop, &closed)).await;
+        future::join3(pulling, telling, heartbeat::beat(&shop, &told)).await;
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
-//! Asks for as much work as there are free slots, and starts what it is given.
+//! Asks for as much work as there are claims, and starts what it is given.
 //!
-//! A few requests may be open at once: a slot that becomes free while another request still waits for work must not
+//! A few requests may be open at once: a claim that becomes free while another request still waits for work must not
 //! wait for that one's answer. More than a few would only wake each other up at the coordinator.
 
 use std::{
@@ -8,17 +8,17 @@ use std::{
     time::Duration,
 };
 
-use colony_protocol::{
-    command::{Assign, BATCH_MAX, Closing},
-    model::Process,
-};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio_util::sync::CancellationToken;
+use colony_protocol::{command::Assign, model::Process};
+use futures::future;
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
 
 use super::{
-    books, closing,
+    books,
+    reports::{self, Report},
     run::{self, Grant},
     shop::Shop,
+    slots::Claim,
 };
 use crate::client::ClientError;
 
@@ -29,49 +29,46 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Longest pause: how late an executor notices that it was approved, or that the colony is back.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// Pulls until `stop`, then sees to it that everything running ends.
-pub(super) async fn pull(shop: &Arc<Shop>, results: mpsc::Sender<Closing>, stop: &CancellationToken) {
-    let slots = Arc::new(Semaphore::new(shop.config.parallel.get()));
-    let asker = Asker { shop, slots: &slots, results: &results };
-    let asking = futures::future::join_all((0..ASKERS).map(|_| asker.ask_on()));
+/// Pulls until the executor is told to stop, then sees to it that everything running ends.
+pub(super) async fn pull(shop: &Arc<Shop>, reports: mpsc::Sender<Report>) {
+    let runs = TaskTracker::new();
+    let asker = Asker { shop, runs: &runs, reports: &reports };
     tokio::select! {
         biased;
         // An answer under way is lost with this: the node must not grant work to a caller who is gone.
-        () = stop.cancelled() => {}
-        _ = asking => {}
+        () = shop.stop.cancelled() => {}
+        _ = future::join_all((0..ASKERS).map(|_| asker.ask_on())) => {}
     }
-    let all = u32::try_from(shop.config.parallel.get()).unwrap_or(u32::MAX);
-    tokio::select! {
-        biased;
-        _ = slots.acquire_many(all) => {}
-        () = shop.runtime.sleep(shop.config.grace) => {}
-    }
+    runs.close();
+    let finished = shop.runtime.timeout(shop.config.grace, runs.wait()).await;
     shop.shutdown.cancel();
-    // Ends: nothing takes longer than the grace between the two signals and its last report.
-    let _all = slots.acquire_many(all).await;
+    if finished.is_none() {
+        // Ends: nothing takes longer than the grace between the two signals and a last report.
+        runs.wait().await;
+    }
 }
 
 /// One open request at a time.
 #[derive(Clone, Copy)]
 struct Asker<'a> {
     shop: &'a Arc<Shop>,
-    slots: &'a Arc<Semaphore>,
-    results: &'a mpsc::Sender<Closing>,
+    runs: &'a TaskTracker,
+    reports: &'a mpsc::Sender<Report>,
 }
 
 impl Asker<'_> {
     async fn ask_on(self) {
         let mut pause = PAUSE;
-        while let Ok(slot) = Arc::clone(self.slots).acquire_owned().await {
-            let slots = self.more(slot);
-            match self.work(slots.len()).await {
+        loop {
+            let claims = self.shop.slots.claim().await;
+            match self.work(claims.len()).await {
                 Ok(work) => {
                     pause = PAUSE;
-                    self.start(work, slots);
+                    self.start(work, claims);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot get work; trying again in {pause:?}");
-                    drop(slots);
+                    drop(claims);
                     self.shop.runtime.sleep(pause).await;
                     pause = pause.saturating_mul(2).min(PAUSE_MAX);
                 }
@@ -79,18 +76,7 @@ impl Asker<'_> {
         }
     }
 
-    /// All slots that are free besides.
-    fn more(self, slot: OwnedSemaphorePermit) -> Vec<OwnedSemaphorePermit> {
-        let mut slots = vec![slot];
-        while slots.len() < BATCH_MAX
-            && let Ok(slot) = Arc::clone(self.slots).try_acquire_owned()
-        {
-            slots.push(slot);
-        }
-        slots
-    }
-
-    /// Work for up to `max` slots: what was granted and not learnt of, else what is granted now.
+    /// Work for up to `max` claims: what was granted and not learnt of, else what is granted now.
     async fn work(self, max: usize) -> Result<Vec<(Process, Grant)>, ClientError> {
         let missed = &self.shop.missed;
         let work = if missed.swap(false, Ordering::Relaxed) {
@@ -98,8 +84,8 @@ impl Asker<'_> {
         } else {
             self.ask(max).await
         };
-        // A refusal granted nothing; silence may have. What finds no slot now is looked for again.
-        let again = work.as_ref().map_or_else(closing::is_passing, |work| work.len() > max);
+        // A refusal granted nothing; silence may have. What finds no claim now is looked for again.
+        let again = work.as_ref().map_or_else(reports::is_passing, |work| work.len() > max);
         missed.fetch_or(again, Ordering::Relaxed);
         work
     }
@@ -117,15 +103,11 @@ impl Asker<'_> {
         Ok(processes.into_iter().map(|process| (process, Grant { began: now, heard: now })).collect())
     }
 
-    fn start(self, work: Vec<(Process, Grant)>, slots: Vec<OwnedSemaphorePermit>) {
-        for ((process, grant), slot) in work.into_iter().zip(slots) {
-            let (shop, results) = (Arc::clone(self.shop), self.results.clone());
-            self.shop.runtime.spawn("run", async move {
-                run::run(&shop, &process, results, grant).await;
-                // Whoever gets the last slot back may clear the scratch directories away.
-                drop(shop);
-                drop(slot);
-            });
+    fn start(self, work: Vec<(Process, Grant)>, claims: Vec<Claim>) {
+        for ((process, grant), claim) in work.into_iter().zip(claims) {
+            let (shop, reports) = (Arc::clone(self.shop), self.reports.clone());
+            let run = async move { run::run(&shop, &process, reports, grant, claim).await };
+            self.shop.runtime.spawn("run", self.runs.track_future(run));
         }
     }
 }

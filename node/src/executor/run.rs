@@ -1,12 +1,12 @@
 //! One lease, from the grant to the result.
 //!
-//! Owns the scratch directory, the program and its journal. Ends in one of three ways: with a result for the colony;
-//! without one, because the colony has taken the lease back or soon will; or dropped, which kills the program.
+//! Owns the scratch directory, the program and its journal. Ends in one of three ways: with a report to the colony;
+//! without one, because the colony has taken the lease back; or dropped, which kills the program.
 
 use std::time::Duration;
 
 use colony_protocol::{
-    command::{Closing, LeaseRef},
+    command::{Closing, LeaseRef, Release},
     model::{LogStream, Process},
 };
 use futures::future;
@@ -17,8 +17,18 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    books::lease_ref, child::Child, closing, ending::Ending, journal::Journal, plan::Plan, scratch::Scratch,
-    ship, shop::Shop, stop::Stop, watch::Watch,
+    books::lease_ref,
+    child::Child,
+    ending::Ending,
+    journal::Journal,
+    plan::Plan,
+    reports::{self, Report},
+    scratch::Scratch,
+    ship,
+    shop::Shop,
+    slots::{Claim, PATIENCE},
+    stop::Stop,
+    watch::Watch,
 };
 
 /// How long output is still read after the whole group is dead. Only a program that left the group can hold the pipe
@@ -36,8 +46,14 @@ pub(super) struct Grant {
     pub(super) heard: Duration,
 }
 
-/// Runs a granted process and hands its result on.
-pub(super) async fn run(shop: &Shop, process: &Process, results: mpsc::Sender<Closing>, grant: Grant) {
+/// Runs a granted process once there is a slot for it, and hands on what became of it.
+pub(super) async fn run(
+    shop: &Shop,
+    process: &Process,
+    reports: mpsc::Sender<Report>,
+    grant: Grant,
+    claim: Claim,
+) {
     let Some(lease) = process.lease else {
         return tracing::error!(process = process.number(), "given work without a lease");
     };
@@ -47,47 +63,63 @@ pub(super) async fn run(shop: &Shop, process: &Process, results: mpsc::Sender<Cl
         return tracing::debug!(process = process.number(), "given the same work twice");
     };
     let mut watch = Watch::new(shop, &lease, grant.began, standing);
-    let result = tokio::select! {
+    let (report, took) = tokio::select! {
         biased;
-        () = shop.abandoned.cancelled() => None,
-        result = repeat(shop, process, held, &mut watch) => result,
+        () = shop.abandoned.cancelled() => (None, Duration::ZERO),
+        outcome = in_turn(shop, process, held, &mut watch) => outcome,
     };
-    match result {
-        // The closing releases the lease once the colony has answered.
-        Some(closing) => {
-            if results.send(closing).await.is_err() {
-                shop.leases.release(held);
-            }
+    // The delivery releases the lease once the colony has answered.
+    let delivered = match report {
+        Some(report) => reports.send(report).await.is_ok(),
+        None => false,
+    };
+    if !delivered {
+        shop.leases.release(held);
+    }
+    shop.slots.settle(claim, took);
+}
+
+/// Waits for a slot and runs; also says how long a slot was needed.
+async fn in_turn(
+    shop: &Shop,
+    process: &Process,
+    held: LeaseRef,
+    watch: &mut Watch<'_>,
+) -> (Option<Report>, Duration) {
+    let slot = tokio::select! {
+        biased;
+        stop = watch.stop() => Err(stop.is_final()),
+        () = shop.stop.cancelled() => Err(false),
+        slot = shop.slots.slot() => slot.ok_or(false),
+        () = shop.runtime.sleep(PATIENCE) => Err(false),
+    };
+    match slot {
+        Ok(_slot) => {
+            let start = shop.runtime.elapsed();
+            let report = report(shop, process, held, watch).await;
+            (report, shop.runtime.elapsed().saturating_sub(start))
         }
-        None => shop.leases.release(held),
+        Err(true) => (None, PATIENCE),
+        Err(false) => (Some(Report::Release(Release { lease: held, began: false })), PATIENCE),
     }
 }
 
-/// Runs a process until there is a result, or nobody who wants one.
-///
-/// A program that was ended for want of a renewal is started again if the colony turns out not to have missed us, as
-/// after an outage of its own: it counts on us, and nobody else would.
-async fn repeat(shop: &Shop, process: &Process, held: LeaseRef, watch: &mut Watch<'_>) -> Option<Closing> {
-    loop {
-        let (stop, closing) = match attempt(shop, process, held, watch).await {
-            (Ending::Stopped(stop), closing) => (stop, closing),
-            (_, closing) => return Some(closing),
-        };
-        tracing::info!(process = process.number(), "stopped a program: {}", stop.word());
-        if stop.is_final() {
-            return None;
-        }
-        // A process that must not run twice fails here. Otherwise its lease lapses and it goes back to the queue.
-        if !may_repeat(process) {
-            return Some(closing);
-        }
-        if stop == Stop::Shutdown || watch.renewed().await.is_err() {
-            return None;
-        }
+/// Runs a process; `None` if there is nobody left to tell.
+async fn report(shop: &Shop, process: &Process, held: LeaseRef, watch: &mut Watch<'_>) -> Option<Report> {
+    let (ending, closing) = attempt(shop, process, held, watch).await;
+    let Ending::Stopped(stop) = ending else { return Some(Report::Close(closing)) };
+    tracing::info!(process = process.number(), "stopped a program: {}", stop.word());
+    if stop.is_final() {
+        None
+    } else if may_repeat(process) {
+        Some(Report::Release(Release { lease: held, began: true }))
+    } else {
+        // It fails either way: with this, it keeps what it said.
+        Some(Report::Close(closing))
     }
 }
 
-/// Whether the colony would queue the process again if its lease lapsed.
+/// Whether the colony would queue the process again if it came back.
 fn may_repeat(process: &Process) -> bool {
     let limit = process.spec.max_retries;
     limit < 0 || i64::from(process.retries) < limit
@@ -95,7 +127,7 @@ fn may_repeat(process: &Process) -> bool {
 
 async fn attempt(shop: &Shop, process: &Process, held: LeaseRef, watch: &mut Watch<'_>) -> (Ending, Closing) {
     let early = |ending: Ending| {
-        let closing = closing::failure(held, &ending, None);
+        let closing = reports::failure(held, &ending, None);
         (ending, closing)
     };
     let scratch = match Scratch::create(&shop.scratch, process).await {
@@ -107,7 +139,7 @@ async fn attempt(shop: &Shop, process: &Process, held: LeaseRef, watch: &mut Wat
         Ok(child) => {
             let journal = Journal::default();
             let ending = follow(shop, held, watch, child, &journal).await;
-            let closing = closing::result(held, &ending, &journal);
+            let closing = reports::result(held, &ending, &journal);
             (ending, closing)
         }
         Err(error) => early(Ending::not_started(&plan.program, &error)),
@@ -147,7 +179,7 @@ async fn follow(
         tokio::select! {
             biased;
             () = mute.cancelled() => {}
-            () = closing::last_chance(shop) => {}
+            () = reports::last_chance(shop) => {}
             () = ship::ship(shop, held, journal) => {}
         }
     };

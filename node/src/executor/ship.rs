@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use colony_protocol::{command::LeaseRef, model::LogLine, refusal::Refusal};
 
-use super::{closing::is_passing, journal::Journal, shop::Shop, stop::Stop};
+use super::{journal::Journal, reports::is_passing, shop::Shop, stop::Stop};
 use crate::client::ClientError;
 
 /// How long the first output is held back: a program that ends within it costs no request beside its result.

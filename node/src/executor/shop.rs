@@ -12,6 +12,7 @@ use super::{
     leases::Leases,
     plan,
     scratch::{ScratchError, ScratchRoot},
+    slots::Slots,
 };
 use crate::{client::Client, runtime::Runtime};
 
@@ -32,6 +33,10 @@ pub(super) struct Shop {
     pub(super) scratch: ScratchRoot,
     /// Variables of this process's environment that no program may see.
     pub(super) secrets: Vec<OsString>,
+    /// How much work is taken, and how much of it runs.
+    pub(super) slots: Slots,
+    /// Cancelled by the operator: no more work is taken or begun.
+    pub(super) stop: CancellationToken,
     /// Cancelled when the grace is over: what still runs must end now.
     pub(super) shutdown: CancellationToken,
     /// Cancelled when nobody waits for this executor any more: everything is killed, nothing is reported.
@@ -40,11 +45,17 @@ pub(super) struct Shop {
 
 impl Shop {
     /// Makes the place for scratch directories and gets ready.
-    pub(super) fn open(config: ExecutorConfig, client: Client) -> Result<Arc<Self>, ScratchError> {
+    pub(super) fn open(
+        config: ExecutorConfig,
+        client: Client,
+        stop: CancellationToken,
+    ) -> Result<Arc<Self>, ScratchError> {
         let runtime = client.runtime().clone();
         let scratch = ScratchRoot::create(&config.scratch, runtime.random())?;
         let secrets = std::env::vars_os().map(|(name, _)| name).filter(plan::is_secret).collect();
         Ok(Arc::new(Self {
+            slots: Slots::new(config.parallel.get()),
+            stop,
             config,
             client,
             runtime,

@@ -316,10 +316,9 @@ async fn a_live_lease_is_renewed_for_as_long_as_its_program_runs() {
     bench.end().await;
 }
 
-/// A process that counts its starts and whose lease lasts 300 ms.
-fn counting(place: &Path, max_retries: i64) -> Process {
-    let line = "echo $$ > $OUT/pid.$(ls $OUT | grep -c pid); sleep 1000";
-    let process = with_spec(shell(line), |spec| {
+/// A process that sleeps and whose lease lasts 300 ms.
+fn sleeping(place: &Path, max_retries: i64) -> Process {
+    let process = with_spec(shell("echo $$ > $OUT/leader; sleep 1000"), |spec| {
         spec.env = env(&[("OUT", place.to_str().unwrap())]);
         spec.max_retries = max_retries;
     });
@@ -330,31 +329,24 @@ fn counting(place: &Path, max_retries: i64) -> Process {
 }
 
 #[tokio::test]
-async fn a_program_ends_when_its_lease_cannot_be_renewed_and_starts_again_if_the_lease_outlived_that() {
-    let bench = Bench::start(|config| config.heartbeat = Span::from_millis(300));
-    bench.fake.submit(counting(bench.place.path(), -1));
-    let first = bench.pid("pid.0").await;
-    // The colony falls silent: the program must not outlive the lease it knows of.
-    bench.fake.state().cut_off = true;
-    bench.gone(first).await;
-    // The colony comes back and still counts on us.
-    bench.fake.state().cut_off = false;
-    let second = bench.pid("pid.1").await;
-    assert!(lives(second));
-    bench.end().await;
-    assert!(!lives(second));
-}
-
-#[tokio::test]
-async fn a_program_that_must_not_run_twice_fails_when_its_lease_cannot_be_renewed() {
-    let bench = Bench::start(|config| config.heartbeat = Span::from_millis(300));
-    bench.fake.submit(counting(bench.place.path(), 0));
-    let first = bench.pid("pid.0").await;
-    bench.fake.state().cut_off = true;
-    bench.gone(first).await;
-    bench.fake.state().cut_off = false;
-    assert_eq!(errors(&bench.fake.closing().await), ["executor lost contact with the colony"]);
-    bench.end().await;
+async fn a_program_ends_when_its_lease_cannot_be_renewed_and_goes_back_if_it_may_be_tried_again() {
+    for (max_retries, again) in [(0, false), (-1, true)] {
+        let bench = Bench::start(|config| config.heartbeat = Span::from_millis(300));
+        bench.fake.submit(sleeping(bench.place.path(), max_retries));
+        let leader = bench.pid("leader").await;
+        // The colony falls silent: the program must not outlive the lease it knows of.
+        bench.fake.state().cut_off = true;
+        bench.gone(leader).await;
+        // The colony comes back and may still count on us: it is told.
+        bench.fake.state().cut_off = false;
+        bench.fake.until("a report", |state| state.releases.len() + state.closings.len() == 1).await;
+        if again {
+            assert!(bench.fake.state().releases[0].began);
+        } else {
+            assert_eq!(errors(&bench.fake.state().closings[0]), ["executor lost contact with the colony"]);
+        }
+        bench.end().await;
+    }
 }
 
 #[tokio::test]
@@ -382,7 +374,8 @@ async fn after_the_grace_programs_are_killed_and_fail_unless_they_may_be_tried_a
         bench.end().await;
         assert!(!lives(leader) && !lives(grandchild));
         let state = fake.state();
-        assert_eq!(state.closings.len(), expected);
+        assert_eq!((state.closings.len(), state.releases.len()), (expected, 1 - expected));
+        assert!(state.releases.iter().all(|release| release.began));
         assert!(state.closings.iter().all(|closing| errors(closing) == ["executor stopped"]));
     }
 }
@@ -426,16 +419,34 @@ async fn many_small_programs_share_requests_and_never_exceed_the_slots() {
 }
 
 #[tokio::test]
-async fn a_restarted_executor_takes_no_work_before_its_old_leases_have_lapsed() {
+async fn a_restarted_executor_first_gives_back_what_its_earlier_life_left() {
     let fake = Fake::new(Duration::ZERO);
-    fake.state()
-        .leftovers
-        .push(with_lease(shell("true"), |lease| lease.heartbeat = Some(Span::from_millis(10))));
-    fake.submit(shell("true"));
-    let start = fake.runtime().elapsed();
+    fake.state().leftovers.push(process(77, "sleep", &["1000"]));
     let bench = Bench::with(fake, |_| {});
-    bench.fake.closing().await;
-    assert!(bench.fake.runtime().elapsed() - start >= Duration::from_millis(1_010));
+    bench.fake.until("it back", |state| state.releases.len() == 1).await;
+    let release = bench.fake.state().releases[0];
+    assert!(release.began && release.lease.process.number() == 77);
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn work_taken_ahead_goes_back_untouched_when_a_long_program_holds_the_slot() {
+    let bench = Bench::start(|config| config.parallel = NonZeroUsize::MIN);
+    for number in 1..=300 {
+        bench.fake.submit(process(number, "true", &[]));
+    }
+    for number in 301..=400 {
+        bench.fake.submit(process(number, "sleep", &["1000"]));
+    }
+    bench.fake.until("some back", |state| state.closings.len() == 300 && !state.releases.is_empty()).await;
+    assert!(bench.fake.state().releases.iter().all(|release| !release.began));
+    // It learns: what goes back does not come again at once.
+    bench.fake.runtime().sleep(Duration::from_millis(600)).await;
+    {
+        let state = bench.fake.state();
+        assert_eq!(state.releases.len() + state.queue.len(), 99);
+        assert!(state.queue.len() > 50, "{}", state.queue.len());
+    }
     bench.end().await;
 }
 

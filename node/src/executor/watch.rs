@@ -40,17 +40,6 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Waits until a lease that was not renewed in time is renewed after all, or is certainly not ours any more.
-    pub(super) async fn renewed(&mut self) -> Result<(), Stop> {
-        loop {
-            match self.verdict() {
-                Ok(_) => return Ok(()),
-                Err(Stop::Unrenewed) => self.news(None).await,
-                Err(stop) => return Err(stop),
-            }
-        }
-    }
-
     /// How things stand: until when the work may go on, or why it may not.
     fn verdict(&mut self) -> Result<Option<Duration>, Stop> {
         let now = self.shop.runtime.elapsed();

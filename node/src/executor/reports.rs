@@ -1,29 +1,55 @@
-//! Brings results to the colony, as many in one request as there are at that moment.
+//! Tells the colony what became of the work it granted, as many processes in one request as there are at that moment.
 //!
-//! While one request is under way the next results gather, so the load decides how large batches are. A result is
+//! While one request is under way the next reports gather, so the load decides how large batches are. A report is
 //! offered until the colony answers: its token makes it harmless if the lease was lost meanwhile.
 
 use std::time::Duration;
 
 use colony_protocol::{
     bounded::{List, Text},
-    command::{BATCH_MAX, Closing, LeaseRef},
+    command::{BATCH_MAX, Closing, LeaseRef, Release},
     model::{Attribute, AttributeKind, LogLine, LogStream, Name, Values},
     refusal::Refusal,
 };
+use futures::future;
 use tokio::sync::mpsc;
 
 use super::{ending::Ending, journal::Journal, shop::Shop};
 use crate::client::ClientError;
 
-/// Size of one request: half of what may be signed, for one more result fits besides.
+/// Size of one request: half of what may be signed, for the last report may be a large one.
 const BATCH_BYTES: usize = 512 * 1024;
-/// What a result counts beyond its texts.
-const RESULT_COST: usize = 256;
-/// Pause before results are offered again to a colony that cannot be reached.
+/// What a report counts beyond its texts.
+const REPORT_COST: usize = 256;
+/// Pause before reports are offered again to a colony that cannot be reached.
 const RETRY: Duration = Duration::from_secs(1);
-/// How long lines and results are offered once the grace is over.
+/// How long lines and reports are offered once the grace is over.
 const LAST_CHANCE: Duration = Duration::from_secs(5);
+
+/// What became of granted work. Both ways the lease is over.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Report {
+    /// The process ended like this.
+    Close(Closing),
+    /// Somebody else shall run it.
+    Release(Release),
+}
+
+impl Report {
+    const fn lease(&self) -> LeaseRef {
+        match self {
+            Self::Close(closing) => closing.lease,
+            Self::Release(release) => release.lease,
+        }
+    }
+
+    fn weight(&self) -> usize {
+        match self {
+            Self::Close(closing) => weight(closing),
+            Self::Release(_) => REPORT_COST,
+        }
+    }
+}
 
 /// The result of a program that was started.
 pub(super) fn result(lease: LeaseRef, ending: &Ending, journal: &Journal) -> Closing {
@@ -66,28 +92,17 @@ fn list<T, const N: usize>(mut items: Vec<T>) -> List<T, N> {
     List::new(items).unwrap_or_default()
 }
 
-/// Sends results until all who could send some are gone.
-pub(super) async fn close_all(shop: &Shop, mut results: mpsc::Receiver<Closing>) {
-    let mut next = None;
-    loop {
-        let first = match next.take() {
-            Some(first) => first,
-            None => match results.recv().await {
-                Some(first) => first,
-                None => return,
-            },
-        };
-        let mut size = weight(&first);
+/// Sends reports until all who could make some are gone.
+pub(super) async fn deliver_all(shop: &Shop, mut reports: mpsc::Receiver<Report>) {
+    while let Some(first) = reports.recv().await {
+        let mut size = first.weight();
         let mut batch = vec![first];
         while batch.len() < BATCH_MAX
-            && let Ok(result) = results.try_recv()
+            && size < BATCH_BYTES
+            && let Ok(report) = reports.try_recv()
         {
-            size = size.saturating_add(weight(&result));
-            if size > BATCH_BYTES {
-                next = Some(result);
-                break;
-            }
-            batch.push(result);
+            size = size.saturating_add(report.weight());
+            batch.push(report);
         }
         deliver(shop, batch).await;
     }
@@ -97,15 +112,22 @@ fn weight(closing: &Closing) -> usize {
     let output = closing.output.iter().map(|value| value.as_text().len());
     let errors = closing.errors.iter().map(|text| text.len());
     let lines = closing.lines.iter().map(|line| line.message.len().saturating_add(64));
-    output.chain(errors).chain(lines).fold(RESULT_COST, usize::saturating_add)
+    output.chain(errors).chain(lines).fold(REPORT_COST, usize::saturating_add)
 }
 
-async fn deliver(shop: &Shop, batch: Vec<Closing>) {
-    let leases: Vec<LeaseRef> = batch.iter().map(|closing| closing.lease).collect();
+async fn deliver(shop: &Shop, batch: Vec<Report>) {
+    let leases: Vec<LeaseRef> = batch.iter().map(Report::lease).collect();
+    let (mut closings, mut releases) = (Vec::new(), Vec::new());
+    for report in batch {
+        match report {
+            Report::Close(closing) => closings.push(closing),
+            Report::Release(release) => releases.push(release),
+        }
+    }
     tokio::select! {
         biased;
-        () = offer(shop, batch) => {}
-        () = last_chance(shop) => tracing::error!(results = leases.len(), "results could not be delivered"),
+        _ = future::join(close(shop, closings), release(shop, releases)) => {}
+        () = last_chance(shop) => tracing::error!(processes = leases.len(), "reports could not be delivered"),
     }
     for lease in leases {
         shop.leases.release(lease);
@@ -118,15 +140,54 @@ pub(super) async fn last_chance(shop: &Shop) {
     shop.runtime.sleep(LAST_CHANCE).await;
 }
 
-async fn offer(shop: &Shop, batch: Vec<Closing>) {
+async fn close(shop: &Shop, closings: Vec<Closing>) {
+    let outcomes = offer(shop, &closings, |items| shop.client.close(items)).await;
+    for (closing, outcome) in closings.iter().zip(outcomes) {
+        if let Some(refusal) = unwelcome(closing.lease, outcome) {
+            admit(shop, closing, &refusal).await;
+        }
+    }
+}
+
+async fn release(shop: &Shop, releases: Vec<Release>) {
+    let outcomes = offer(shop, &releases, |items| shop.client.release(items)).await;
+    for (release, outcome) in releases.iter().zip(outcomes) {
+        let _logged = unwelcome(release.lease, outcome);
+    }
+}
+
+/// Offers items until the colony takes or refuses the request as a whole.
+async fn offer<T: Clone, F>(shop: &Shop, items: &[T], send: impl Fn(Vec<T>) -> F) -> Vec<Result<(), Refusal>>
+where
+    F: Future<Output = Result<Vec<Result<(), Refusal>>, ClientError>>,
+{
+    if items.is_empty() {
+        return Vec::new();
+    }
     loop {
-        match shop.client.close(batch.clone()).await {
-            Ok(outcomes) => return answered(shop, &batch, outcomes).await,
-            Err(error) if is_passing(&error) => tracing::warn!(%error, "cannot deliver results yet"),
-            Err(error) => return tracing::error!(%error, results = batch.len(), "results were refused"),
+        match send(items.to_vec()).await {
+            Ok(outcomes) => return outcomes,
+            Err(error) if is_passing(&error) => tracing::warn!(%error, "cannot deliver reports yet"),
+            Err(error) => {
+                tracing::error!(%error, processes = items.len(), "reports were refused");
+                return Vec::new();
+            }
         }
         shop.runtime.sleep(RETRY).await;
     }
+}
+
+/// Why the colony did not take a report although the lease is ours.
+fn unwelcome(lease: LeaseRef, outcome: Result<(), Refusal>) -> Option<Refusal> {
+    let refusal = outcome.err()?;
+    let late =
+        matches!(refusal, Refusal::Stale { .. } | Refusal::WrongState { .. } | Refusal::NotFound { .. });
+    if late {
+        tracing::info!(process = lease.process.number(), %refusal, "a report came too late");
+    } else {
+        tracing::error!(process = lease.process.number(), %refusal, "a report was refused");
+    }
+    (!late).then_some(refusal)
 }
 
 /// Whether it may go well the next time.
@@ -136,24 +197,6 @@ pub(super) const fn is_passing(error: &ClientError) -> bool {
         ClientError::Transport(_)
             | ClientError::Refused(Refusal::Busy(_) | Refusal::Unavailable(_) | Refusal::Storage(_))
     )
-}
-
-async fn answered(shop: &Shop, batch: &[Closing], outcomes: Vec<Result<(), Refusal>>) {
-    for (closing, outcome) in batch.iter().zip(outcomes) {
-        let number = closing.lease.process.number();
-        match outcome {
-            Ok(()) => {}
-            Err(
-                refusal @ (Refusal::Stale { .. } | Refusal::WrongState { .. } | Refusal::NotFound { .. }),
-            ) => {
-                tracing::info!(process = number, %refusal, "a result came too late");
-            }
-            Err(refusal) => {
-                tracing::error!(process = number, %refusal, "a result was refused");
-                admit(shop, closing, &refusal).await;
-            }
-        }
-    }
 }
 
 /// The colony does not take a result as it is, as when the log is full. The process must end all the same: with the
