@@ -7,8 +7,9 @@
 //! An entry is applied as one [`Colony::begin`] and an [`Colony::apply`] for each request in it. What the store shall
 //! write and whom the node shall wake is collected in an [`Outbox`].
 //!
-//! How it is built: `process map` + `index` hold the facts, [`transitions`] is the only place where a process changes
-//! its state, so that counts, queue, deadlines and rows cannot come apart; each command has its own file on top of it.
+//! How it is built: `transitions` is the only place where a process changes its state, so that counts, queue, deadlines
+//! and rows cannot come apart; each command has a file of its own on top of it. What is not stored (`index`, tallies of
+//! workflows) follows from what is.
 //!
 //! What may never happen: an iteration order that depends on anything but keys, a panic on any input, a rule about the
 //! queue decided elsewhere, a refused command that changed anything.

@@ -83,7 +83,9 @@ pub struct Lease {
     /// The holder's promise: some authenticated call at least this often. `None` for holders that promise nothing
     /// (ColonyOS clients); their lease ends only at the hard deadline.
     pub heartbeat: Option<Span>,
-    /// When the lease is lost unless the holder is heard: now + heartbeat, or its next contact window plus a margin.
+    /// When the lease is lost unless the holder is heard, as of the grant: then + heartbeat, or its next contact window
+    /// plus a margin. Each call of the holder moves this moment for all its leases at once, without touching their
+    /// rows: [`crate::colony::Colony::renew_by`] tells it as of now.
     pub renew_by: Option<Timestamp>,
     /// When the lease ends whatever happens: the start plus `maxexectime`.
     pub hard_deadline: Option<Timestamp>,
