@@ -7,6 +7,7 @@ mod load;
 mod members;
 
 use std::{
+    net::TcpListener,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -38,25 +39,26 @@ async fn a_killed_node_keeps_every_promise() {
     println!("replay: COLONY_KILL_SEED={seed} COLONY_KILL_ROUNDS={rounds}");
     let mut chance = Chance::new(seed);
     let home = Home::new();
-    let data = home.path().join("data").display().to_string();
+    let place = Place::new(&home);
     let history = Shared::default();
+    let mut dev = place.start(&home);
+    let client = place.client(&dev);
 
-    // Load, and the power cut in the middle of it.
+    // Load, and the power cut in the middle of it. The node is back at once, so that what was under way is asked again with
+    // the same request id: it must not be done twice.
     for round in 0..rounds {
-        let (mut dev, client) = start(&home, &data);
-        check_all(&client, &history).await;
         let members = Members::of_round(round);
         members.register(&client).await;
         let load = Load::start(&client, &members, &history, &mut chance);
         tokio::time::sleep(chance.millis(200, 1_500).to_std()).await;
         assert!(!dev.stderr().contains("panicked at"), "{}", dev.stderr());
         dev.kill();
+        dev = place.start(&home);
         load.stop().await;
+        check_all(&client, &history).await;
     }
 
     // Executors alone, until nothing is left to do.
-    let (mut dev, client) = start(&home, &data);
-    check_all(&client, &history).await;
     let members = Members::of_round(rounds);
     members.register(&client).await;
     let load = Load::executors_only(&client, &members, &history, &mut chance);
@@ -82,13 +84,30 @@ async fn a_killed_node_keeps_every_promise() {
     assert!(acknowledged > 50 && history.closes() > 20, "too little was done to mean anything");
 }
 
-fn start(home: &Home, data: &str) -> (Dev, Client) {
-    let dev = Dev::start(home, &["--data", data, "--no-executor"]);
-    let runtime = Runtime::new(Tokio::new());
-    let addresses = dev.listen().iter().map(|address| address.parse().unwrap()).collect();
-    let colony = dev.ready()["colonyid"].as_str().unwrap().parse().unwrap();
-    let remote = Remote::connect(addresses, runtime.clone());
-    (dev, Client::new(Arc::new(remote), colony, members::owner(), runtime))
+/// Where the node is, the same after each restart.
+struct Place {
+    data: String,
+    listen: String,
+}
+
+impl Place {
+    fn new(home: &Home) -> Self {
+        // Free a moment ago; nobody else on this machine is looking for exactly this one.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let data = home.path().join("data").display().to_string();
+        Self { data, listen: format!("/ip4/127.0.0.1/tcp/{port}") }
+    }
+
+    fn start(&self, home: &Home) -> Dev {
+        Dev::start(home, &["--data", &self.data, "--listen", &self.listen, "--no-executor"])
+    }
+
+    fn client(&self, dev: &Dev) -> Client {
+        let runtime = Runtime::new(Tokio::new());
+        let colony = dev.ready()["colonyid"].as_str().unwrap().parse().unwrap();
+        let remote = Remote::connect(vec![self.listen.parse().unwrap()], runtime.clone());
+        Client::new(Arc::new(remote), colony, members::owner(), runtime)
+    }
 }
 
 /// Compares all that the node shows with all that it promised.
