@@ -93,7 +93,7 @@ async fn run(steps: Vec<Step>) {
         for step in steps {
             match step {
                 Step::Entry { keep, forget, forget_first, later } => {
-                    model.entry(keep, forget, forget_first, later)
+                    model.entry(keep, forget, forget_first, later);
                 }
                 Step::Settle => model.view.group.settle().await.unwrap(),
                 Step::Flush => model.view.flush().await.unwrap(),
