@@ -106,8 +106,8 @@ impl Writer {
 fn write(database: &Database, operations: &[Operation]) -> Result<(), StoreFailure> {
     let mut transaction = database.begin_write()?;
     // Other people's bytes are stored here, and the engine's checksum is not a cryptographic one: only two phases rule
-    // out that a crash leaves a half-written transaction that looks whole. Quick repair implies them, and makes opening
-    // after a crash take no longer than after a clean stop.
+    // out that a crash leaves a half-written transaction that looks whole. They cost a second sync. Quick repair implies
+    // them and was measured to cost no more; it makes opening after a crash take no longer than after a clean stop.
     transaction.set_quick_repair(true);
     transaction.set_two_phase_commit(true);
     let mut tables = Tables::open(&transaction)?;
