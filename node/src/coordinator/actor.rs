@@ -8,6 +8,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use colony_protocol::{
+    bounded::Text,
     colony::Colony,
     command::{Assign, BATCH_MAX, WAIT_MAX},
     identity::Identity,
@@ -142,7 +143,6 @@ impl Actor {
         for waiter in self.waiters.drain() {
             waiter.order.caller.answer(Err(stopping()));
         }
-        self.shared.stopped.cancel();
     }
 
     /// How long to sleep if nothing happens.
@@ -188,9 +188,14 @@ impl Actor {
             self.ready.add_all();
         }
         let view = self.view.clone();
-        // A state that cannot be trusted is never acted upon; the engine below has stopped for the same reason.
-        let colony = view.colony().ok()?;
-        self.fill(&colony, elapsed)
+        match view.colony() {
+            Ok(colony) => self.fill(&colony, elapsed),
+            Err(failure) => {
+                // A state that cannot be trusted is never acted upon, and will not become better.
+                self.shared.inbox.refuse(&Refusal::Storage(Text::cut(&failure.to_string())));
+                None
+            }
+        }
     }
 
     fn fill(&mut self, colony: &Colony, elapsed: Duration) -> Option<Draft> {
@@ -398,6 +403,14 @@ impl Actor {
     }
 }
 
+impl Drop for Actor {
+    /// However the task ends, nobody waits for it any more.
+    fn drop(&mut self) {
+        self.shared.inbox.close();
+        self.shared.stopped.cancel();
+    }
+}
+
 /// Who may put a command into the log at all; everything finer is decided by the rules. It keeps strangers, who can
 /// sign as many requests as they like, off the disk.
 fn may_ask(colony: &Colony, by: &Identity) -> Result<(), Refusal> {
@@ -414,5 +427,5 @@ fn nothing(paused: bool) -> Answer {
 
 /// The answer where there should have been one.
 fn lost() -> Refusal {
-    Refusal::Unavailable(colony_protocol::bounded::Text::cut("the entry gave no answer for this request"))
+    Refusal::Unavailable(Text::cut("the entry gave no answer for this request"))
 }

@@ -194,16 +194,21 @@ impl Inbox {
 
     /// Takes nothing more, and answers what waits.
     pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.refuse(&stopping());
+    }
+
+    /// Answers what waits with a refusal.
+    pub(super) fn refuse(&self, refusal: &Refusal) {
         let orders = {
             let mut queues = self.lock();
-            queues.closed = true;
             let mut orders = std::mem::take(&mut queues.holder);
             orders.append(&mut queues.assign);
             orders.append(&mut queues.submit);
             orders
         };
         for order in orders {
-            order.caller.answer(Err(stopping()));
+            order.caller.answer(Err(refusal.clone()));
         }
     }
 
