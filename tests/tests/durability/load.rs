@@ -43,7 +43,7 @@ pub(crate) struct Load {
 impl Load {
     /// Submitters and executors.
     pub(crate) fn start(client: &Client, members: &Members, history: &Shared, chance: &mut Chance) -> Self {
-        let mut load = Self::executors_only(client, members, history, chance);
+        let mut load = Self::executors(client, members, history, chance, false);
         for _ in 0..SUBMITTERS {
             let submitter = Submitter {
                 client: client.with_key(members.submitter.clone()),
@@ -56,12 +56,22 @@ impl Load {
         load
     }
 
-    /// Executors, to empty the queue.
+    /// Diligent executors, to empty the queue.
     pub(crate) fn executors_only(
         client: &Client,
         members: &Members,
         history: &Shared,
         chance: &mut Chance,
+    ) -> Self {
+        Self::executors(client, members, history, chance, true)
+    }
+
+    fn executors(
+        client: &Client,
+        members: &Members,
+        history: &Shared,
+        chance: &mut Chance,
+        is_diligent: bool,
     ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let executors = members.executors.iter().map(|key| Executor {
@@ -69,6 +79,7 @@ impl Load {
             history: Arc::clone(history),
             stop: Arc::clone(&stop),
             chance: chance.split(),
+            is_diligent,
             attempts: 0,
         });
         let tasks = executors.map(|executor| tokio::spawn(executor.run())).collect();
@@ -122,6 +133,8 @@ struct Executor {
     history: Shared,
     stop: Arc<AtomicBool>,
     chance: Chance,
+    /// Takes much at once and never falls silent.
+    is_diligent: bool,
     /// Makes each output differ.
     attempts: u64,
 }
@@ -133,7 +146,7 @@ impl Executor {
             if held.is_empty() {
                 continue;
             }
-            if self.chance.below(25) == 0 {
+            if !self.is_diligent && self.chance.below(25) == 0 {
                 // Silent for too long, and then with a result that nobody should take any more.
                 tokio::time::sleep(SILENCE).await;
             }
@@ -150,7 +163,8 @@ impl Executor {
     }
 
     async fn assign(&mut self) -> Vec<LeaseRef> {
-        let max = u16::try_from(self.chance.between(1, 8)).unwrap();
+        let max = if self.is_diligent { 200 } else { self.chance.between(1, 30) };
+        let max = u16::try_from(max).unwrap();
         let ask =
             Assign { max, wait: Span::from_millis(500), heartbeat: Some(HEARTBEAT), ..Assign::default() };
         let processes = match self.client.assign(ask).await {
