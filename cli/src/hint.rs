@@ -54,8 +54,10 @@ pub(crate) enum Hint {
     StartExecutor(String),
     /// Assignment is paused.
     Resume,
-    /// How a command is written.
-    Help(&'static [&'static str]),
+    /// How `submit` is written.
+    SubmitHelp,
+    /// How `workflow submit` is written.
+    WorkflowSubmitHelp,
 }
 
 impl Hint {
@@ -83,7 +85,7 @@ impl Hint {
             Self::AddExecutor { .. } => "the colony's owner adds it with",
             Self::StartExecutor(_) => "lend this machine with",
             Self::Resume => "give out work again with",
-            Self::Help(_) => "see how it is written with",
+            Self::SubmitHelp | Self::WorkflowSubmitHelp => "see how it is written with",
         }
     }
 
@@ -113,7 +115,8 @@ impl Hint {
             }
             Self::StartExecutor(kind) => vec!["executor", "start", "--name", "worker", "--type", kind],
             Self::Resume => vec!["process", "resume"],
-            Self::Help(path) => path.iter().copied().chain(["--help"]).collect(),
+            Self::SubmitHelp => vec!["submit", "--help"],
+            Self::WorkflowSubmitHelp => vec!["workflow", "submit", "--help"],
         }
     }
 
@@ -148,10 +151,10 @@ mod tests {
     use super::*;
     use crate::args::Cli;
 
-    /// One of each variant; the match below fails to compile when one is missing.
+    /// One of each variant, in the order of [`place`].
     fn all() -> Vec<Hint> {
         let id = || "p7".to_owned();
-        let hints = vec![
+        vec![
             Hint::StartDev,
             Hint::DevOnAnyPort,
             Hint::DevOnLoopback,
@@ -173,13 +176,42 @@ mod tests {
             Hint::AddExecutor { name: "n".to_owned(), kind: "cli".to_owned(), id: "ab".repeat(32) },
             Hint::StartExecutor("cli".to_owned()),
             Hint::Resume,
-        ];
-        hints.into_iter().chain(help_paths().into_iter().map(Hint::Help)).collect()
+            Hint::SubmitHelp,
+            Hint::WorkflowSubmitHelp,
+        ]
     }
 
-    fn help_paths() -> Vec<&'static [&'static str]> {
-        vec![&["submit"], &["dev"], &["workflow", "submit"], &["exec"]]
+    /// Where a variant stands; a new one does not compile until it stands here, and fails the test until it is above.
+    fn place(hint: &Hint) -> usize {
+        match hint {
+            Hint::StartDev => 0,
+            Hint::DevOnAnyPort => 1,
+            Hint::DevOnLoopback => 2,
+            Hint::Cancel(_) => 3,
+            Hint::Explain(_) => 4,
+            Hint::Logs(_) => 5,
+            Hint::Get(_) => 6,
+            Hint::Wait(_) => 7,
+            Hint::Retry(_) => 8,
+            Hint::RetryFailed(_) => 9,
+            Hint::Processes => 10,
+            Hint::Workflows => 11,
+            Hint::Executors => 12,
+            Hint::Users => 13,
+            Hint::Contexts => 14,
+            Hint::UseContext(_) => 15,
+            Hint::ShowContext => 16,
+            Hint::Approve(_) => 17,
+            Hint::AddExecutor { .. } => 18,
+            Hint::StartExecutor(_) => 19,
+            Hint::Resume => 20,
+            Hint::SubmitHelp => 21,
+            Hint::WorkflowSubmitHelp => 22,
+        }
     }
+
+    /// How many variants [`place`] knows.
+    const VARIANTS: usize = 23;
 
     /// Undoes [`quoted`] for the words above.
     fn split(line: &str) -> Vec<String> {
@@ -207,6 +239,12 @@ mod tests {
                 Err(error) => assert_eq!(error.kind(), ErrorKind::DisplayHelp, "{line}: {error}"),
             }
         }
+    }
+
+    #[test]
+    fn no_hint_is_forgotten() {
+        let places: Vec<_> = all().iter().map(place).collect();
+        assert_eq!(places, (0..VARIANTS).collect::<Vec<_>>());
     }
 
     #[test]

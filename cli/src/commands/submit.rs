@@ -30,10 +30,10 @@ pub(super) enum Kind {
 
 impl Kind {
     fn help(self) -> Hint {
-        Hint::Help(match self {
-            Self::Any | Self::Functions => &["submit"],
-            Self::Workflow => &["workflow", "submit"],
-        })
+        match self {
+            Self::Any | Self::Functions => Hint::SubmitHelp,
+            Self::Workflow => Hint::WorkflowSubmitHelp,
+        }
     }
 }
 
@@ -46,7 +46,7 @@ pub(super) async fn run(app: &App, file: &str, wait: bool, kind: Kind) -> Result
         Specs::Functions(specs) => functions(&session, specs, wait).await,
         Specs::Workflow(spec) if kind != Kind::Functions => workflow(&session, *spec, None, wait).await,
         Specs::Workflow(_) => Err(Failure::usage(format!("{file} holds a workflow, not a function spec"))
-            .hint(Hint::Help(&["workflow", "submit"]))),
+            .hint(Hint::WorkflowSubmitHelp)),
     }
 }
 

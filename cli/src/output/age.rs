@@ -23,9 +23,15 @@ pub(crate) fn short(span: Span) -> String {
     }
 }
 
-/// A span as a sentence says it: `0.2 s`, `3m20s`.
+/// A span as a sentence says it: `34 ms`, `0.2 s`, `3m20s`.
 pub(crate) fn spoken(span: Span) -> String {
-    if span < Span::from_secs(MINUTE) { format!("{:.1} s", span.as_secs_f64()) } else { short(span) }
+    if span < Span::from_millis(100) {
+        format!("{} ms", span.as_micros() / 1_000)
+    } else if span < Span::from_secs(MINUTE) {
+        format!("{:.1} s", span.as_secs_f64())
+    } else {
+        short(span)
+    }
 }
 
 /// How long ago a moment was; `-` for never.
@@ -46,6 +52,8 @@ mod tests {
     fn spans_stay_short() {
         let shown: Vec<_> = [0, 9, 10, 75, 3_700, 90_000].map(|s| short(Span::from_secs(s))).into();
         assert_eq!(shown, ["0ms", "9.0s", "10s", "1m15s", "1h01m", "1d01h"]);
+        let said: Vec<_> = [34, 200, 75_000].map(|ms| spoken(Span::from_millis(ms))).into();
+        assert_eq!(said, ["34 ms", "0.2 s", "1m15s"]);
         assert_eq!(ago(Timestamp::from_micros(5), Timestamp::ZERO), "-");
     }
 }

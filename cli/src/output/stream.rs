@@ -34,7 +34,13 @@ pub(crate) fn pass_through(stream: LogStream, text: &str) -> Result<(), Failure>
         out.write_all(text.as_bytes())?;
         return Ok(out.flush()?);
     }
-    Ok(io::stderr().lock().write_all(text.as_bytes())?)
+    let mut err = io::stderr().lock();
+    err.write_all(text.as_bytes())?;
+    // ColonyOS clients send notes without line breaks.
+    if stream == LogStream::Note && !text.ends_with('\n') {
+        err.write_all(b"\n")?;
+    }
+    Ok(())
 }
 
 /// Tells a person something. Nobody can be told when even stderr is gone, so that is ignored.

@@ -15,7 +15,7 @@ fn its_streams_and_its_exit_status_are_ours() {
 
     let ended = lab.run(&["exec", "--env", "A=1 2", "--", "sh", "-c", "printf %s \"$A\""]).exits(0);
     assert_eq!(ended.out, "1 2");
-    assert!(ended.err.starts_with("p2 succeeded in ") && ended.err.ends_with(" s on local\n"), "{ended:?}");
+    assert!(ended.err.starts_with("p2 succeeded in ") && ended.err.ends_with("s on local\n"), "{ended:?}");
 }
 
 #[test]
