@@ -7,6 +7,7 @@
 mod full_disk;
 mod lab;
 mod lasting;
+mod programs;
 mod rules;
 mod waiting;
 mod watching;
