@@ -64,7 +64,8 @@ impl<'de> Deserialize<'de> for RequestId {
 pub struct Body {
     /// The colony it is meant for.
     pub colony: Identity,
-    /// What is asked, in one word: [`crate::command::Command::kind`] or [`crate::query::Query::kind`].
+    /// What is asked, in one word: [`crate::command::Command::kind`], [`crate::query::KIND`] or
+    /// [`crate::query::STALE_KIND`].
     pub kind: Text<32>,
     /// The one node that may act on it; the colony's id when any member may.
     pub audience: Identity,

@@ -14,6 +14,8 @@ use sha3::{Digest as _, Sha3_256};
 
 /// Bytes of a hash, an identity and a secret key.
 pub const HASH_LEN: usize = 32;
+/// Bytes of a compressed public key.
+pub const PUBLIC_KEY_LEN: usize = 33;
 /// Bytes of a recoverable signature: `r`, `s` and the recovery id.
 pub const SIGNATURE_LEN: usize = 65;
 
@@ -75,6 +77,15 @@ impl Identity {
         let text = hex::encode(key.to_sec1_point(false).as_bytes());
         Self(Digest::of(&[text.as_bytes()]).0)
     }
+}
+
+/// The compressed form of a public key given in any SEC1 form (33 or 65 bytes).
+///
+/// # Errors
+/// [`IdentityError::PublicKey`] if the bytes are no point of the curve.
+pub fn compress_public_key(sec1: &[u8]) -> Result<[u8; PUBLIC_KEY_LEN], IdentityError> {
+    let key = VerifyingKey::from_sec1_bytes(sec1).map_err(|_| IdentityError::PublicKey)?;
+    key.to_sec1_point(true).as_bytes().try_into().map_err(|_| IdentityError::PublicKey)
 }
 
 /// A secp256k1 secret key.

@@ -10,8 +10,9 @@
 //! * [`codec`] and [`bounded`] - bytes to values and back, with every length and depth capped;
 //! * [`envelope`] - the signed wrapper around each request, and [`rpc`] the frames that carry it;
 //! * [`announcement`] - the coordinator's signed hint that work is waiting;
+//! * [`ticket`] - the owner's signed invitation to become a member;
 //! * [`command`], [`query`], [`reply`] - what a member may ask and what it is told;
-//! * [`model`] - the nouns: function specs, processes, executors, workflows;
+//! * [`model`] - the nouns: function specs, processes, executors, workflows, members;
 //! * [`validate`] - what a spec must satisfy before it becomes work;
 //! * [`units`] - amounts of CPU, memory and time as people write them;
 //! * [`colony`] - the deterministic state machine that decides everything about the queue.
@@ -29,6 +30,7 @@ pub mod query;
 pub mod refusal;
 pub mod reply;
 pub mod rpc;
+pub mod ticket;
 pub mod time;
 pub mod units;
 pub mod validate;

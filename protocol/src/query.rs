@@ -12,6 +12,12 @@ use crate::{
 /// Most rows one answer carries; more is a matter of paging.
 pub const PAGE_MAX: u16 = 1_000;
 
+/// The word in an envelope for a question that is answered as of all that was acknowledged before it was asked: by the
+/// coordinator, after a quorum confirmed that it still coordinates.
+pub const KIND: &str = "query";
+/// The word for a question that whichever node got it answers from what it has applied. It may be behind.
+pub const STALE_KIND: &str = "stale-query";
+
 /// A question.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Query {
@@ -113,10 +119,11 @@ pub struct ProcessFilter {
 }
 
 impl Query {
-    /// The word for it in an envelope. One word for all: what matters is that a query can never pass for a command.
+    /// The word for it in an envelope, unless any node shall answer as it knows: [`STALE_KIND`]. One word for all: what
+    /// matters is that a query can never pass for a command.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
-        "query"
+        KIND
     }
 
     /// The payload bytes.

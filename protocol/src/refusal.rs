@@ -2,7 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{bounded::Text, envelope::EnvelopeError, identity::Identity, model::State};
+use crate::{
+    bounded::Text,
+    envelope::EnvelopeError,
+    identity::Identity,
+    model::{Name, State},
+    ticket::TicketError,
+};
 
 /// A reason, worded for the person who reads it: what, why, and where it helps the field.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
@@ -69,6 +75,19 @@ pub enum Refusal {
     /// The request was carried out before and its answer is no longer kept.
     #[error("this request was carried out before")]
     Replayed,
+    /// The ticket does not let its bearer in: forged, expired, used up, another colony's; the text says which and what
+    /// to do.
+    #[error("{0}")]
+    Ticket(Text<512>),
+    /// The colony would be left without a voter, and nothing could ever be decided again.
+    #[error(
+        "`{name}` is the colony's only voter; make another node a voter first: `colony members promote NAME`, or \
+         invite one: `colony invite --role voter`"
+    )]
+    LastVoter {
+        /// The voter.
+        name: Name,
+    },
     /// A bound of the node or the colony is reached; try later.
     #[error("busy: {0}")]
     Busy(Text<512>),
@@ -113,5 +132,11 @@ impl From<EnvelopeError> for Refusal {
             EnvelopeError::Codec(error) => Self::Malformed(Text::cut(&error.to_string())),
             other => Self::Envelope(Text::cut(&other.to_string())),
         }
+    }
+}
+
+impl From<TicketError> for Refusal {
+    fn from(error: TicketError) -> Self {
+        Self::Ticket(Text::cut(&error.to_string()))
     }
 }

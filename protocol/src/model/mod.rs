@@ -9,6 +9,7 @@ mod function_spec;
 mod id;
 pub mod json;
 mod log;
+pub mod member;
 mod process;
 mod user;
 mod workflow;
