@@ -13,7 +13,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use colony_node::{
     client::{Client, Remote},
-    node::{ColonyConfig, Data, Founding, Node, NodeConfig},
+    consensus::Timing,
+    node::{ColonyConfig, Data, Founding, Node, NodeConfig, REPLACE_AFTER},
     runtime::{Runtime, Tokio},
 };
 use colony_protocol::{
@@ -50,7 +51,10 @@ async fn main() {
     .await;
     report(&steps, batch, runtime.elapsed() - before);
     let requests: usize = steps.iter().map(|steps| steps.close.len() * 3).sum();
-    println!("requests per log entry: {:.1}", requests as f64 / node.status().unwrap().applied as f64);
+    println!(
+        "requests per log entry: {:.1}",
+        requests as f64 / node.status(&SecretKey::derive(b"owner").identity()).unwrap().applied as f64
+    );
     idle(&members, &runtime).await;
     node.shutdown().await;
 }
@@ -148,7 +152,9 @@ async fn start(clients: usize, data: Data, runtime: &Runtime) -> Node {
         key: SecretKey::derive(b"node"),
         data,
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
-        colony: ColonyConfig {
+        timing: Timing::Local,
+        replace_after: REPLACE_AFTER,
+        colonies: vec![ColonyConfig {
             id: owner.identity(),
             found: Some(Founding {
                 owner,
@@ -156,7 +162,7 @@ async fn start(clients: usize, data: Data, runtime: &Runtime) -> Node {
                 executors: executors.collect(),
                 users: Vec::new(),
             }),
-        },
+        }],
     };
     let before = runtime.elapsed();
     let node = Node::start(config, runtime.clone()).await.unwrap();

@@ -11,8 +11,9 @@
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use colony_node::{
+    consensus::Timing,
     executor::{ExecutorConfig, OsExecutor},
-    node::{ColonyConfig, Data, Founding, Node, NodeConfig},
+    node::{ColonyConfig, Data, Founding, Node, NodeConfig, REPLACE_AFTER},
     runtime::{Runtime, Tokio},
 };
 use colony_protocol::{
@@ -39,7 +40,7 @@ async fn main() {
     let program = arguments.next().unwrap_or_else(|| "true".to_owned());
     let runtime = Runtime::new(Tokio::new());
     let node = start(data, &runtime).await;
-    let owner = node.client(key("owner"));
+    let owner = node.client(key("owner").identity(), key("owner"));
 
     for batch in (0..programs).collect::<Vec<_>>().chunks(BATCH) {
         owner.submit(batch.iter().map(|_| work(&program)).collect()).await.unwrap();
@@ -47,8 +48,11 @@ async fn main() {
     let mut config = ExecutorConfig::new(Name::cut("worker"), Name::cut("cli"), Name::cut("bench"));
     config.parallel = NonZeroUsize::new(parallel).unwrap();
     let (stop, stopped) = (CancellationToken::new(), CancellationToken::new());
-    let (executor, told, done) =
-        (OsExecutor::new(config, node.client(key("worker"))), stop.clone(), stopped.clone());
+    let (executor, told, done) = (
+        OsExecutor::new(config, node.client(key("owner").identity(), key("worker"))),
+        stop.clone(),
+        stopped.clone(),
+    );
     let start = runtime.elapsed();
     runtime.spawn("executor", async move {
         executor.run(told).await.unwrap();
@@ -90,7 +94,9 @@ async fn start(data: Data, runtime: &Runtime) -> Node {
         key: key("node"),
         data,
         listen: Vec::new(),
-        colony: ColonyConfig { id: key("owner").identity(), found: Some(founding) },
+        timing: Timing::Local,
+        replace_after: REPLACE_AFTER,
+        colonies: vec![ColonyConfig { id: key("owner").identity(), found: Some(founding) }],
     };
     Node::start(config, runtime.clone()).await.unwrap()
 }

@@ -9,12 +9,13 @@ mod listen;
 use std::{num::NonZeroUsize, path::Path, thread, time::Duration};
 
 use colony_node::{
-    consensus::ProposeError,
+    consensus::{ProposeError, Timing},
     executor::{ExecutorConfig, OsExecutor},
-    node::{ColonyConfig, Data, Founding, Node, NodeConfig},
+    node::{ColonyConfig, Data, Founding, Node, NodeConfig, REPLACE_AFTER},
 };
 use colony_protocol::{
     bounded::Text,
+    identity::Identity,
     model::{Executor, Name},
     time::Span,
 };
@@ -53,7 +54,12 @@ pub(super) async fn run(app: &App, args: DevArgs) -> Result<Exit, Failure> {
         key: keys.server.clone(),
         data: args.data.clone().map_or(Data::Memory, Data::Directory),
         listen,
-        colony: ColonyConfig { id: keys.owner.identity(), found: Some(founding(&keys, args.no_executor)) },
+        timing: Timing::Local,
+        replace_after: REPLACE_AFTER,
+        colonies: vec![ColonyConfig {
+            id: keys.owner.identity(),
+            found: Some(founding(&keys, args.no_executor)),
+        }],
     };
     let node = Node::start(config, app.runtime.clone()).await.map_err(listen::start_failure)?;
     let addresses: Vec<String> = node.addresses().iter().map(ToString::to_string).collect();
@@ -63,7 +69,7 @@ pub(super) async fn run(app: &App, args: DevArgs) -> Result<Exit, Failure> {
         u64::try_from(app.runtime.elapsed().saturating_sub(begun).as_micros()).unwrap_or(u64::MAX),
     );
     tell_ready(app, &keys, &addresses, took, &args)?;
-    let failure = until_stopped(app, &node, &stop).await;
+    let failure = until_stopped(app, &node, &keys.owner.identity(), &stop).await;
     stop.cancel();
     if let Some(ended) = executor {
         ended.cancelled().await;
@@ -73,14 +79,19 @@ pub(super) async fn run(app: &App, args: DevArgs) -> Result<Exit, Failure> {
 }
 
 /// Waits for Ctrl-C, or for a store that fails: a node that cannot write serves nobody, and its operator must know.
-async fn until_stopped(app: &App, node: &Node, stop: &CancellationToken) -> Option<Failure> {
+async fn until_stopped(
+    app: &App,
+    node: &Node,
+    colony: &Identity,
+    stop: &CancellationToken,
+) -> Option<Failure> {
     loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => return None,
             () = app.runtime.sleep(LOOK) => {}
         }
-        if let Err(ProposeError::Storage(why)) = node.wait_ready().await {
+        if let Err(ProposeError::Storage(why)) = node.wait_ready(colony).await {
             return Some(Failure::new(format!("the colony stopped: {why}; what was acknowledged is kept")));
         }
     }
@@ -133,7 +144,7 @@ fn nearest(addresses: &[String]) -> Vec<String> {
 fn start_executor(app: &App, node: &Node, keys: &Keys, stop: &CancellationToken) -> CancellationToken {
     let mut config = ExecutorConfig::new(name(LOCAL), name(LOCAL_TYPE), name(NAME));
     config.grace = EXECUTOR_GRACE;
-    let executor = OsExecutor::new(config, node.client(keys.local.clone()));
+    let executor = OsExecutor::new(config, node.client(keys.owner.identity(), keys.local.clone()));
     let ended = CancellationToken::new();
     let (stop, done) = (stop.clone(), ended.clone());
     app.runtime.spawn("local executor", async move {

@@ -8,6 +8,8 @@
 //! anywhere else than in the entry's application.
 
 mod link;
+mod reads;
+mod timing;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -22,6 +24,7 @@ use openraft::{
 use tokio::sync::watch;
 
 pub use link::{LinkError, Links, NoLinks, PeerLink, Reaching};
+pub use timing::Timing;
 
 use crate::runtime::{self, Runtime};
 
@@ -37,13 +40,6 @@ openraft::declare_raft_types!(
         AsyncRuntime = runtime::Raft,
 );
 
-/// Between two heartbeats of a coordinator. On the Internet a round trip takes up to 300 ms; more often would only cost.
-const HEARTBEAT_MS: u64 = 400;
-/// A member that heard nothing for this long calls an election: three heartbeats may be lost before.
-const ELECTION_MIN_MS: u64 = 1_500;
-/// Upper end of the random election timeout: twice the lower, so that two members rarely call at once, and still
-/// several elections fit the 10 s within which a colony must serve again.
-const ELECTION_MAX_MS: u64 = 3_000;
 /// Entries between snapshots. The rows are always current on disk, so a snapshot costs nothing here but a read
 /// transaction; what it allows is to drop log that no member needs.
 const SNAPSHOT_EVERY: u64 = 10_000;
@@ -66,6 +62,8 @@ pub struct Consensus {
     raft: openraft::Raft<Types>,
     /// This node in the group.
     me: MemberId,
+    /// Rounds of reads that wait for a quorum.
+    reads: Arc<reads::Rounds>,
 }
 
 /// Why an entry was not applied, as far as this node knows.
@@ -123,6 +121,7 @@ impl Consensus {
         log: L,
         state: S,
         links: Arc<dyn Links>,
+        timing: Timing,
         runtime: Runtime,
     ) -> Result<Self, ConsensusError>
     where
@@ -130,7 +129,7 @@ impl Consensus {
         S: RaftStateMachine<Types>,
     {
         let me = MemberId(me);
-        let config = Arc::new(config().validate()?);
+        let config = Arc::new(config(timing).validate()?);
         runtime::Raft::scope(runtime, async move {
             let network = link::Network::new(links);
             let raft = openraft::Raft::new(me, config, network, log, state).await.map_err(Box::new)?;
@@ -141,7 +140,7 @@ impl Consensus {
                     .await
                     .map_err(|error| ConsensusError::Membership(Box::new(error)))?;
             }
-            Ok(Self { raft, me })
+            Ok(Self { raft, me, reads: Arc::default() })
         })
         .await
     }
@@ -156,6 +155,27 @@ impl Consensus {
                 Err(error) => Err(propose_error(error)),
             }
         })
+    }
+
+    /// Completes when this node's applied state holds everything that was acknowledged anywhere before the call. All
+    /// callers that wait share one round of messages to a quorum.
+    ///
+    /// # Errors
+    /// [`ProposeError::NotCoordinator`] if this node does not coordinate, or no quorum confirmed that it still does.
+    pub async fn linearize(&self) -> Result<(), ProposeError> {
+        self.reads.join(&self.raft).await
+    }
+
+    /// Says whether this node may call elections. A node that reaches no quorum would only raise the term of those it
+    /// meets again, and depose a coordinator that works.
+    pub fn allow_elections(&self, allowed: bool) {
+        self.raft.runtime_config().elect(allowed);
+    }
+
+    /// The engine itself, for what other members send to it.
+    #[must_use]
+    pub const fn raft(&self) -> &openraft::Raft<Types> {
+        &self.raft
     }
 
     /// The current term, as this node knows it.
@@ -218,12 +238,12 @@ impl std::fmt::Debug for Consensus {
     }
 }
 
-fn config() -> Config {
+fn config(timing: Timing) -> Config {
     Config {
         cluster_name: "colony".to_owned(),
-        heartbeat_interval: HEARTBEAT_MS,
-        election_timeout_min: ELECTION_MIN_MS,
-        election_timeout_max: ELECTION_MAX_MS,
+        heartbeat_interval: millis(timing.heartbeat()),
+        election_timeout_min: millis(timing.election_min()),
+        election_timeout_max: millis(timing.election_max()),
         install_snapshot_timeout: SNAPSHOT_TIMEOUT_MS,
         max_payload_entries: MESSAGE_ENTRIES_MAX,
         // A member farther behind than the log reaches gets a snapshot.
@@ -234,6 +254,10 @@ fn config() -> Config {
         purge_batch_size: 1_000,
         ..Config::default()
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn propose_error(error: RaftError<MemberId, ClientWriteError<MemberId, MemberInfo>>) -> ProposeError {

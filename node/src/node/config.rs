@@ -1,6 +1,6 @@
 //! What a node is told when it starts, and why it could not.
 
-use std::{fmt, io, path::PathBuf, sync::Arc};
+use std::{fmt, io, path::PathBuf, sync::Arc, time::Duration};
 
 use colony_protocol::{
     identity::{Identity, SecretKey},
@@ -10,7 +10,7 @@ use colony_store::{Disk, OpenColonyError, OpenError};
 
 use crate::{
     client::ClientError,
-    consensus::{ConsensusError, ProposeError},
+    consensus::{ConsensusError, ProposeError, Timing},
     net::{Multiaddr, NetError},
 };
 
@@ -23,9 +23,17 @@ pub struct NodeConfig {
     pub data: Data,
     /// Where it listens; empty for a node that only this process talks to.
     pub listen: Vec<Multiaddr>,
-    /// The colony it serves.
-    pub colony: ColonyConfig,
+    /// How far the members of its colonies are from each other.
+    pub timing: Timing,
+    /// How long a voter may be gone before a learner takes its place, where one is ready.
+    pub replace_after: Duration,
+    /// The colonies it serves from the start.
+    pub colonies: Vec<ColonyConfig>,
 }
+
+/// How long a voter may be gone before it is replaced, unless told otherwise: longer than a machine takes to be
+/// repaired by restarting it, shorter than a night.
+pub const REPLACE_AFTER: Duration = Duration::from_secs(600);
 
 /// Where a node keeps what it must remember.
 #[derive(Debug, Clone)]

@@ -1,34 +1,40 @@
-//! A whole node: store, consensus, coordinator, service and network, started in that order and stopped in the other.
+//! A whole node: store, network, and any number of colonies, started in that order and stopped in the other.
 //!
 //! Everything else in this crate is a part; this is the one place that knows all of them. A node is made by
 //! [`Node::start`], talked to through [`Node::client`] or over the network, and ended by [`Node::shutdown`]. A node that
-//! is only dropped is a node that crashed: nothing acknowledged is lost.
+//! is only dropped is a node that crashed: nothing acknowledged is lost. Its colonies share one store, one network and
+//! one identity, and nothing else: each has its own quorum, and comes and goes without the others.
+//!
+//! What may never happen: one colony kept from working by another that cannot start; a colony open twice.
 
 mod config;
 mod founding;
+mod replica;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use colony_protocol::{
-    bounded::{List, Text},
+    envelope::EnvelopeError,
     identity::{Identity, SecretKey},
-    model::Name,
     refusal::Refusal,
     reply::Status,
 };
-use colony_store::{Disk, MemberInfo, Options, Store, Writer};
+use colony_store::{Disk, Options, Store, Writer};
 use tokio::sync::oneshot;
 
-pub use config::{ColonyConfig, Data, DiskSource, Founding, NodeConfig, StartError};
+pub use config::{ColonyConfig, Data, DiskSource, Founding, NodeConfig, REPLACE_AFTER, StartError};
 
+use self::replica::{Ground, Replica};
 use crate::{
     client::{Client, Local, Transport},
-    consensus::{Consensus, ELECTION_PATIENCE, NoLinks, ProposeError},
-    coordinator::{Coordinator, Events},
+    consensus::ProposeError,
     net::{Multiaddr, NetConfig, NetLimits, Network, PeerId, peer_of},
-    query::Desk,
     runtime::Runtime,
-    service::{Colony, Service},
+    service::Service,
 };
 
 /// The store's file in the data directory.
@@ -41,119 +47,107 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(30);
 /// A running node.
 #[derive(Debug)]
 pub struct Node {
-    /// Who it is.
-    identity: Identity,
-    /// The same on the network.
-    peer: PeerId,
-    /// The colony it serves.
-    colony: Identity,
-    /// Answers requests.
-    service: Service,
-    /// Orders commands.
-    coordinator: Coordinator,
-    /// Answers questions.
-    desk: Arc<Desk>,
-    /// Agrees with the other members.
-    consensus: Consensus,
+    /// What its colonies share.
+    ground: Ground,
+    /// Its colonies.
+    replicas: Mutex<BTreeMap<Identity, Replica>>,
     /// Talks to peers; `None` for a node that listens nowhere.
     network: Option<Network>,
-    /// Everything remembered.
-    store: Store,
     /// Says that the store's writer has ended.
     closed: oneshot::Receiver<()>,
-    /// Time, tasks, threads.
-    runtime: Runtime,
 }
 
 impl Node {
-    /// Starts a node. When this returns the node listens; with a founding, the colony is made and serves.
+    /// Starts a node and opens its colonies. When this returns the node listens; a colony with a founding is made and
+    /// serves.
     ///
     /// # Errors
     /// [`StartError`] says what is in the way.
     pub async fn start(config: NodeConfig, runtime: Runtime) -> Result<Self, StartError> {
-        check_owner(&config.colony)?;
         let identity = config.key.identity();
         let peer = peer_of(&config.key.public_key()).ok_or(StartError::Key)?;
         let (store, closed) = open_store(&config.data, &runtime).await?;
-        let events = Arc::new(Events::default());
-        let published = Arc::clone(&events);
-        let parts =
-            store.open_colony(config.colony.id, Arc::new(move |news: &[_]| published.publish(news))).await?;
-        let info = member_info(&config);
-        let consensus = Consensus::start(
-            identity,
-            Some(info),
-            parts.log,
-            parts.machine,
-            Arc::new(NoLinks),
-            runtime.clone(),
-        )
-        .await
-        .map_err(Box::new)?;
-        let coordinator = Coordinator::start(parts.view.clone(), consensus.clone(), events, &runtime);
-        let desk = Arc::new(Desk::new(
-            parts.view,
-            consensus.clone(),
-            coordinator.clone(),
-            runtime.clone(),
-            identity,
-        ));
         let service = Service::new(identity, runtime.clone());
-        service.serve(config.colony.id, Colony { coordinator: coordinator.clone(), desk: Arc::clone(&desk) });
-        let mut node = Self {
-            identity,
-            peer,
-            colony: config.colony.id,
-            service,
-            coordinator,
-            desk,
-            consensus,
-            network: None,
-            store,
-            closed,
-            runtime,
-        };
-        if let Err(error) = node.open_doors(&config).await {
+        let ground =
+            Ground { identity, peer, store, service, addresses: Vec::new(), timing: config.timing, runtime };
+        let mut node = Self { ground, replicas: Mutex::default(), network: None, closed };
+        if let Err(error) = node.begin(config).await {
             node.shutdown().await;
             return Err(error);
         }
         Ok(node)
     }
 
-    /// Makes the colony if asked to, then listens: nobody meets a colony that is half made.
-    async fn open_doors(&mut self, config: &NodeConfig) -> Result<(), StartError> {
-        if let Some(founding) = &config.colony.found {
-            self.wait_ready().await?;
-            founding::found(&self.client(founding.owner.clone()), founding).await?;
-        }
+    /// Listens, then opens the colonies.
+    async fn begin(&mut self, config: NodeConfig) -> Result<(), StartError> {
         if !config.listen.is_empty() {
-            let handler = Arc::new(self.service.clone());
-            let network = NetConfig {
-                key: config.key.clone(),
-                listen: config.listen.clone(),
-                limits: NetLimits::default(),
-            };
-            self.network = Some(Network::start(network, handler, self.runtime.clone()).await?);
+            let handler = Arc::new(self.ground.service.clone());
+            let network = NetConfig { key: config.key, listen: config.listen, limits: NetLimits::default() };
+            let network = Network::start(network, handler, self.ground.runtime.clone()).await?;
+            self.ground.addresses = network.addresses();
+            self.network = Some(network);
+        }
+        for colony in &config.colonies {
+            self.open_colony(colony).await?;
         }
         Ok(())
     }
 
-    /// A client within this process that signs with `key`.
+    /// Opens a colony, new or known to the store, and serves it from now on. A colony with a founding is made first.
+    ///
+    /// # Errors
+    /// [`StartError`]; the other colonies of this node are not disturbed.
+    pub async fn open_colony(&self, config: &ColonyConfig) -> Result<(), StartError> {
+        check_owner(config)?;
+        let replica = Replica::start(&self.ground, config).await?;
+        if let Some(founding) = &config.found
+            && let Err(error) = replica.found(&self.ground, founding).await
+        {
+            replica.stop().await;
+            return Err(error);
+        }
+        self.ground.service.serve(config.id, replica.served());
+        self.replicas().insert(config.id, replica);
+        Ok(())
+    }
+
+    /// Serves a colony no more: answers all who wait, and leaves what is stored of it where it is. Says whether it was
+    /// open.
+    pub async fn close_colony(&self, colony: &Identity) -> bool {
+        self.ground.service.forget(colony);
+        let replica = self.replicas().remove(colony);
+        match replica {
+            Some(replica) => {
+                replica.stop().await;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The colonies that are open.
     #[must_use]
-    pub fn client(&self, key: SecretKey) -> Client {
-        Client::new(self.transport(), self.colony, key, self.runtime.clone())
+    pub fn colonies(&self) -> Vec<Identity> {
+        self.replicas().keys().copied().collect()
+    }
+
+    /// A client of a colony within this process that signs with `key`.
+    #[must_use]
+    pub fn client(&self, colony: Identity, key: SecretKey) -> Client {
+        Client::new(self.transport(), colony, key, self.ground.runtime.clone())
     }
 
     /// The way to this node within its process, for doors that bring requests in another form.
     #[must_use]
     pub fn transport(&self) -> Arc<dyn Transport> {
-        Arc::new(Local::new(Arc::new(self.service.clone()), self.peer, self.runtime.clone()))
+        let Ground { service, peer, runtime, .. } = &self.ground;
+        Arc::new(Local::new(Arc::new(service.clone()), *peer, runtime.clone()))
     }
 
     /// Who this node is.
     #[must_use]
     pub const fn identity(&self) -> Identity {
-        self.identity
+        self.ground.identity
     }
 
     /// Where it listens, with the real ports.
@@ -165,44 +159,57 @@ impl Node {
     /// Its id on the network.
     #[must_use]
     pub const fn peer_id(&self) -> PeerId {
-        self.peer
+        self.ground.peer
     }
 
-    /// The colony and its coordinator, as this node sees them.
+    /// A colony and its coordinator, as this node sees them.
     ///
     /// # Errors
-    /// [`Refusal::Storage`] if the state cannot be trusted any more.
-    pub fn status(&self) -> Result<Status, Refusal> {
-        self.desk.status()
+    /// [`Refusal::Envelope`] if the colony is not open here, [`Refusal::Storage`] if its state cannot be trusted any
+    /// more.
+    pub fn status(&self, colony: &Identity) -> Result<Status, Refusal> {
+        self.replica(colony).ok_or(EnvelopeError::WrongColony)?.desk.status()
     }
 
-    /// Completes when the colony has a coordinator.
+    /// Completes when a colony has a coordinator.
     ///
     /// # Errors
-    /// [`ProposeError`] if the store failed or nobody was elected in time.
-    pub async fn wait_ready(&self) -> Result<(), ProposeError> {
-        self.runtime
-            .timeout(ELECTION_PATIENCE, self.consensus.elected())
-            .await
-            .unwrap_or(Err(ProposeError::NotCoordinator { coordinator: None }))
+    /// [`ProposeError`] if the store failed, the colony is not open here or nobody was elected in time.
+    pub async fn wait_ready(&self, colony: &Identity) -> Result<(), ProposeError> {
+        self.replica(colony).ok_or(ProposeError::Stopped)?.wait_ready(&self.ground).await
     }
 
     /// Stops gracefully: takes no more requests, lets those under way finish, answers all who wait, writes what is not
     /// written, closes the store. A failed store is no obstacle.
     pub async fn shutdown(self) {
-        self.coordinator.stop().await;
-        if self.runtime.timeout(ANSWER_PATIENCE, self.service.close()).await.is_none() {
+        let replicas = std::mem::take(&mut *self.replicas());
+        for replica in replicas.values() {
+            replica.coordinator.stop().await;
+        }
+        if self.ground.runtime.timeout(ANSWER_PATIENCE, self.ground.service.close()).await.is_none() {
             tracing::warn!("stopping with requests under way");
         }
         if let Some(network) = self.network {
             network.shutdown().await;
         }
-        self.consensus.shutdown().await;
+        for replica in replicas.values() {
+            replica.consensus.shutdown().await;
+        }
+        let runtime = self.ground.runtime.clone();
         // The writer ends when the last handle of the store is gone.
-        drop((self.service, self.coordinator, self.desk, self.consensus, self.store));
-        if self.runtime.timeout(CLOSE_PATIENCE, self.closed).await.is_none() {
+        drop((replicas, self.ground, self.replicas));
+        if runtime.timeout(CLOSE_PATIENCE, self.closed).await.is_none() {
             tracing::warn!("the store did not close in time; what was acknowledged is on disk");
         }
+    }
+
+    fn replica(&self, colony: &Identity) -> Option<Replica> {
+        self.replicas().get(colony).cloned()
+    }
+
+    fn replicas(&self) -> MutexGuard<'_, BTreeMap<Identity, Replica>> {
+        // Nothing that can panic runs under this lock.
+        self.replicas.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -235,10 +242,4 @@ async fn open_store(data: &Data, runtime: &Runtime) -> Result<(Store, oneshot::R
         done.send(()).ok();
     });
     Ok((store, closed))
-}
-
-/// How other members will find this node.
-fn member_info(config: &NodeConfig) -> MemberInfo {
-    let addresses = config.listen.iter().filter_map(|address| Text::new(address.to_string()).ok()).collect();
-    MemberInfo { addresses: List::new(addresses).unwrap_or_default(), name: Name::default() }
 }

@@ -75,6 +75,11 @@ impl Service {
         self.shared.colonies.write().unwrap_or_else(PoisonError::into_inner).insert(id, colony);
     }
 
+    /// Serves a colony no more: requests that come from now on are told so.
+    pub fn forget(&self, id: &Identity) {
+        self.shared.colonies.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
     /// Serves no colony any more: requests that come from now on are told so. Completes when all that were under way
     /// are answered.
     pub async fn close(&self) {
@@ -93,7 +98,7 @@ impl Service {
     }
 
     async fn check(&self, request: Vec<u8>) -> Result<(Colony, Checked), Refusal> {
-        self.is_serving()?;
+        self.is_open()?;
         let service = self.clone();
         self.shared
             .runtime
@@ -108,8 +113,8 @@ impl Service {
     }
 
     /// A node that has stopped says so before it does any work.
-    fn is_serving(&self) -> Result<(), Refusal> {
-        if self.colonies().is_empty() {
+    fn is_open(&self) -> Result<(), Refusal> {
+        if self.shared.requests.is_closed() {
             return Err(Refusal::Unavailable(Text::cut("the node is not serving")));
         }
         Ok(())

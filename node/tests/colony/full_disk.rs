@@ -79,7 +79,8 @@ async fn a_full_disk_is_named_reads_go_on_and_the_node_ends_cleanly() {
     assert_eq!(process.state, State::Waiting);
     let nothing = within("assign", lab.executor(0).assign(ask(Span::from_millis(50)))).await;
     assert!(nothing.is_err() || nothing.unwrap().is_empty());
-    let other = lab.node.client(crate::lab::executor_key(crate::lab::EXECUTORS));
+    let other =
+        lab.node.client(crate::lab::owner().identity(), crate::lab::executor_key(crate::lab::EXECUTORS));
     let refused = within("assign", other.assign(ask(LONG))).await;
     assert!(matches!(refused, Err(ClientError::Refused(Refusal::Storage(_)))), "{refused:?}");
     lab.stop().await;

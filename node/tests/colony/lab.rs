@@ -4,7 +4,8 @@ use std::{future::Future, path::Path, sync::Arc, time::Duration};
 
 use colony_node::{
     client::{Client, Remote},
-    node::{ColonyConfig, Data, Founding, Node, NodeConfig, StartError},
+    consensus::Timing,
+    node::{ColonyConfig, Data, Founding, Node, NodeConfig, REPLACE_AFTER, StartError},
     runtime::{Runtime, Tokio},
 };
 use colony_protocol::{
@@ -57,7 +58,9 @@ pub(crate) fn config(data: Data) -> NodeConfig {
         key: SecretKey::derive(b"node"),
         data,
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
-        colony: ColonyConfig {
+        timing: Timing::Local,
+        replace_after: REPLACE_AFTER,
+        colonies: vec![ColonyConfig {
             id: owner().identity(),
             found: Some(Founding {
                 owner: owner(),
@@ -65,7 +68,7 @@ pub(crate) fn config(data: Data) -> NodeConfig {
                 executors,
                 users: vec![User { id: user().identity(), name: Name::cut("someone"), ..User::default() }],
             }),
-        },
+        }],
     }
 }
 
@@ -92,17 +95,17 @@ impl Lab {
 
     /// Who submits.
     pub(crate) fn user(&self) -> Client {
-        self.node.client(user())
+        self.node.client(owner().identity(), user())
     }
 
     /// The colony's owner.
     pub(crate) fn owner(&self) -> Client {
-        self.node.client(owner())
+        self.node.client(owner().identity(), owner())
     }
 
     /// Who works.
     pub(crate) fn executor(&self, number: usize) -> Client {
-        self.node.client(executor_key(number))
+        self.node.client(owner().identity(), executor_key(number))
     }
 
     /// The user over the network.
@@ -113,7 +116,7 @@ impl Lab {
 
     /// How the node sees the colony.
     pub(crate) fn status(&self) -> Status {
-        self.node.status().unwrap()
+        self.node.status(&owner().identity()).unwrap()
     }
 
     /// Drops every task where it stands, without a shutdown.

@@ -130,7 +130,9 @@ async fn who_is_no_executor_is_told_so_and_strangers_reach_nothing() {
     let refused = within("assign", lab.user().assign(ask(LONG))).await;
     assert!(matches!(refused, Err(ClientError::Refused(Refusal::Denied { .. }))), "{refused:?}");
 
-    let stranger = lab.node.client(colony_protocol::identity::SecretKey::derive(b"stranger"));
+    let stranger = lab
+        .node
+        .client(crate::lab::owner().identity(), colony_protocol::identity::SecretKey::derive(b"stranger"));
     let applied = lab.status().applied;
     let refused = stranger.submit(vec![submission(work("cli"))]).await;
     assert!(matches!(refused, Err(ClientError::Refused(Refusal::Denied { .. }))), "{refused:?}");

@@ -2,9 +2,10 @@
 
 use colony_node::{
     client::{Client, ClientError},
+    consensus::Timing,
     executor::{ExecutorConfig, OsExecutor},
     net::Multiaddr,
-    node::{ColonyConfig, Data, Founding, Node, NodeConfig},
+    node::{ColonyConfig, Data, Founding, Node, NodeConfig, REPLACE_AFTER},
     runtime::Runtime,
 };
 use colony_protocol::{
@@ -57,7 +58,9 @@ impl DemoColony {
             key: key(),
             data: Data::Memory,
             listen: vec![listen],
-            colony: ColonyConfig { id: owner.identity(), found: Some(founding) },
+            timing: Timing::Local,
+            replace_after: REPLACE_AFTER,
+            colonies: vec![ColonyConfig { id: owner.identity(), found: Some(founding) }],
         };
         let node = Node::start(config, runtime.clone()).await.map_err(|error| Failure::caused(&error))?;
         let over = |key| connect::over(node.addresses(), owner.identity(), key, runtime);
