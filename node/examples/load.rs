@@ -159,9 +159,11 @@ async fn start(clients: usize, data: Data, runtime: &Runtime) -> Node {
             found: Some(Founding {
                 owner,
                 name: Name::cut("load"),
+                member: Name::cut("node"),
                 executors: executors.collect(),
                 users: Vec::new(),
             }),
+            peers: Vec::new(),
         }],
     };
     let before = runtime.elapsed();

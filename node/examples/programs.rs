@@ -87,6 +87,7 @@ async fn start(data: Data, runtime: &Runtime) -> Node {
     let founding = Founding {
         owner: key("owner"),
         name: Name::cut("bench"),
+        member: Name::cut("node"),
         executors: vec![worker],
         users: Vec::new(),
     };
@@ -96,7 +97,11 @@ async fn start(data: Data, runtime: &Runtime) -> Node {
         listen: Vec::new(),
         timing: Timing::Local,
         replace_after: REPLACE_AFTER,
-        colonies: vec![ColonyConfig { id: key("owner").identity(), found: Some(founding) }],
+        colonies: vec![ColonyConfig {
+            id: key("owner").identity(),
+            found: Some(founding),
+            peers: Vec::new(),
+        }],
     };
     Node::start(config, runtime.clone()).await.unwrap()
 }

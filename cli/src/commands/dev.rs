@@ -59,6 +59,7 @@ pub(super) async fn run(app: &App, args: DevArgs) -> Result<Exit, Failure> {
         colonies: vec![ColonyConfig {
             id: keys.owner.identity(),
             found: Some(founding(&keys, args.no_executor)),
+            peers: Vec::new(),
         }],
     };
     let node = Node::start(config, app.runtime.clone()).await.map_err(listen::start_failure)?;
@@ -112,7 +113,13 @@ fn founding(keys: &Keys, no_executor: bool) -> Founding {
         ..Executor::default()
     };
     let executors = if no_executor { vec![documented] } else { vec![documented, local] };
-    Founding { owner: keys.owner.clone(), name: Text::cut(NAME), executors, users: Vec::new() }
+    Founding {
+        owner: keys.owner.clone(),
+        name: Text::cut(NAME),
+        member: Text::cut("node"),
+        executors,
+        users: Vec::new(),
+    }
 }
 
 /// Other terminals find the colony without a variable.

@@ -4,7 +4,7 @@ use std::{fmt, io, path::PathBuf, sync::Arc, time::Duration};
 
 use colony_protocol::{
     identity::{Identity, SecretKey},
-    model::{Executor, Name, User},
+    model::{Executor, Name, User, member::MemberKey},
 };
 use colony_store::{Disk, OpenColonyError, OpenError};
 
@@ -76,6 +76,17 @@ pub struct ColonyConfig {
     pub id: Identity,
     /// What makes it, if this node has its owner's key.
     pub found: Option<Founding>,
+    /// Whom a new member believes before it has the colony's state, and asks until then; empty for others.
+    pub peers: Vec<KnownPeer>,
+}
+
+/// A node of a colony, as whoever let this one in named it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownPeer {
+    /// Its public key.
+    pub key: MemberKey,
+    /// Where it is reached.
+    pub addresses: Vec<Multiaddr>,
 }
 
 /// What makes a colony. Everything that is there already stays as it is, so a restart may say the same again.
@@ -85,6 +96,8 @@ pub struct Founding {
     pub owner: SecretKey,
     /// The colony's name.
     pub name: Name,
+    /// What the founding node is called as a member.
+    pub member: Name,
     /// Executors to add and approve.
     pub executors: Vec<Executor>,
     /// Users to add.

@@ -26,7 +26,9 @@ use colony_protocol::{
 use colony_store::{Disk, Options, Store, Writer};
 use tokio::sync::oneshot;
 
-pub use config::{ColonyConfig, Data, DiskSource, Founding, NodeConfig, REPLACE_AFTER, StartError};
+pub use config::{
+    ColonyConfig, Data, DiskSource, Founding, KnownPeer, NodeConfig, REPLACE_AFTER, StartError,
+};
 
 use self::replica::{Ground, Replica};
 use crate::{

@@ -65,9 +65,11 @@ pub(crate) fn config(data: Data) -> NodeConfig {
             found: Some(Founding {
                 owner: owner(),
                 name: Name::cut("lab"),
+                member: Name::cut("node"),
                 executors,
                 users: vec![User { id: user().identity(), name: Name::cut("someone"), ..User::default() }],
             }),
+            peers: Vec::new(),
         }],
     }
 }

@@ -50,6 +50,7 @@ impl DemoColony {
         let founding = Founding {
             owner: owner.clone(),
             name: Text::cut(NAME),
+            member: Text::cut("node"),
             executors: vec![executor],
             users: Vec::new(),
         };
@@ -60,7 +61,7 @@ impl DemoColony {
             listen: vec![listen],
             timing: Timing::Local,
             replace_after: REPLACE_AFTER,
-            colonies: vec![ColonyConfig { id: owner.identity(), found: Some(founding) }],
+            colonies: vec![ColonyConfig { id: owner.identity(), found: Some(founding), peers: Vec::new() }],
         };
         let node = Node::start(config, runtime.clone()).await.map_err(|error| Failure::caused(&error))?;
         let over = |key| connect::over(node.addresses(), owner.identity(), key, runtime);
