@@ -9,6 +9,7 @@
 //! * [`outcome`] - what a command left behind, with a deadline so that no test hangs;
 //! * [`dev`] - a running development colony: ready line, kill -9, memory;
 //! * [`history`] - what clients asked and were told under load, and what must then be true;
+//! * [`observed`] - every call of many clients, and whether an honest colony could have answered them so;
 //! * [`mount`] - a disk that can be full or read-only;
 //! * [`parameter`] - counts that make a test long;
 //! * [`document`] - the command blocks of a Markdown file, run as written.
@@ -20,5 +21,6 @@ pub mod document;
 pub mod history;
 pub mod home;
 pub mod mount;
+pub mod observed;
 pub mod outcome;
 pub mod parameter;
