@@ -9,6 +9,7 @@ use colony_protocol::{
     bounded::Bytes,
     entry::{Batch, Item},
     identity::Identity,
+    model::member::StoreId,
     time::Timestamp,
 };
 use colony_store::{Disk, LogId, LogStore, MemberId, Options, Outcomes, Snapshot, Store};
@@ -67,7 +68,7 @@ fn store(group: &mut BenchmarkGroup<'_, WallTime>, directory: &Path) -> Option<(
     let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;
     for count in BATCHES {
         let disk = Disk::File(directory.join(format!("store-{count}")));
-        let (store, writer) = Store::open(disk, Options::default()).ok()?;
+        let (store, writer) = Store::open(disk, Options::default(), StoreId::default()).ok()?;
         start(writer);
         let opened = runtime.block_on(store.open_colony::<Types>(Identity::NOBODY, Arc::new(|_| {}))).ok()?;
         let mut log: LogStore<Types> = opened.log;

@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use colony_protocol::model::member::StoreId;
 use redb::{
     BackendError, Builder, Database, DatabaseError, ReadableDatabase as _, StorageBackend,
     backends::InMemoryBackend,
@@ -18,11 +19,11 @@ use crate::{
     StoreFailure,
     failure::FailureKind,
     operation::Tables,
-    tables::{FORMAT, FORMAT_KEY},
+    tables::{FORMAT, FORMAT_KEY, ID_KEY},
 };
 
 /// The version of the whole layout this program writes.
-pub const FORMAT_VERSION: u8 = 1;
+pub const FORMAT_VERSION: u8 = 2;
 
 /// Where a store lives.
 #[derive(Debug)]
@@ -101,37 +102,42 @@ pub enum OpenError {
     },
 }
 
-/// Opens the database, making it if there is none.
-pub(crate) fn open(disk: Disk, options: Options) -> Result<Database, OpenError> {
+/// Opens the database, making it if there is none, and says which store it is.
+pub(crate) fn open(disk: Disk, options: Options, fresh: StoreId) -> Result<(Database, StoreId), OpenError> {
     let mut builder = Builder::new();
     builder.set_cache_size(options.cache_bytes);
     match disk {
         Disk::File(path) => {
             let place = Place(path.display().to_string());
             if !path.try_exists().map_err(|error| place.io(error))? {
-                make_file(&builder, &path, &place)?;
+                make_file(&builder, &path, &place, fresh)?;
             }
             let database = builder.open(&path).map_err(|error| place.engine(error))?;
-            prepare(&database, &place)?;
-            Ok(database)
+            let id = prepare(&database, &place, fresh)?;
+            Ok((database, id))
         }
-        Disk::Memory => on_backend(&builder, InMemoryBackend::new(), &Place("memory".into())),
+        Disk::Memory => on_backend(&builder, InMemoryBackend::new(), &Place("memory".into()), fresh),
         Disk::Backend(backend) => {
             let place = Place(format!("{backend:?}"));
             forget_unfinished(&*backend).map_err(|error| place.io(error))?;
-            on_backend(&builder, Boxed(backend), &place)
+            on_backend(&builder, Boxed(backend), &place, fresh)
         }
     }
 }
 
-fn on_backend(builder: &Builder, backend: impl StorageBackend, place: &Place) -> Result<Database, OpenError> {
+fn on_backend(
+    builder: &Builder,
+    backend: impl StorageBackend,
+    place: &Place,
+    fresh: StoreId,
+) -> Result<(Database, StoreId), OpenError> {
     let database = builder.create_with_backend(backend).map_err(|error| place.engine(error))?;
-    prepare(&database, place)?;
-    Ok(database)
+    let id = prepare(&database, place, fresh)?;
+    Ok((database, id))
 }
 
 /// Makes a new store beside its final place and moves it there.
-fn make_file(builder: &Builder, path: &Path, place: &Place) -> Result<(), OpenError> {
+fn make_file(builder: &Builder, path: &Path, place: &Place, fresh: StoreId) -> Result<(), OpenError> {
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(".new");
     let unfinished = PathBuf::from(unfinished);
@@ -141,7 +147,7 @@ fn make_file(builder: &Builder, path: &Path, place: &Place) -> Result<(), OpenEr
         _ => {}
     }
     let database = builder.create(&unfinished).map_err(|error| place.engine(error))?;
-    prepare(&database, place)?;
+    prepare(&database, place, fresh)?;
     drop(database);
     fs::rename(&unfinished, path).map_err(|error| place.io(error))?;
     // The new name itself must survive a power cut.
@@ -164,11 +170,11 @@ fn forget_unfinished(backend: &dyn StorageBackend) -> io::Result<()> {
     if mark == [0; MARK_LEN] { backend.set_len(0) } else { Ok(()) }
 }
 
-/// Checks the format of an existing store; writes it into a new one.
-fn prepare(database: &Database, place: &Place) -> Result<(), OpenError> {
+/// Checks the format of an existing store and reads its identity; writes both into a new one.
+fn prepare(database: &Database, place: &Place, fresh: StoreId) -> Result<StoreId, OpenError> {
     let found = read_format(database).map_err(|failure| place.failure(&failure))?;
     match found {
-        Format::Version(FORMAT_VERSION) => Ok(()),
+        Format::Version(FORMAT_VERSION) => read_id(database).map_err(|failure| place.failure(&failure)),
         Format::Version(found) if found > FORMAT_VERSION => {
             Err(OpenError::NewerFormat { place: place.0.clone(), found, known: FORMAT_VERSION })
         }
@@ -179,7 +185,10 @@ fn prepare(database: &Database, place: &Place) -> Result<(), OpenError> {
             place: place.0.clone(),
             detail: "it was written by another program".into(),
         }),
-        Format::Empty => write_format(database).map_err(|failure| place.failure(&failure)),
+        Format::Empty => {
+            write_format(database, fresh).map_err(|failure| place.failure(&failure))?;
+            Ok(fresh)
+        }
     }
 }
 
@@ -203,10 +212,31 @@ fn read_format(database: &Database) -> Result<Format, StoreFailure> {
     Ok(version.map_or(Format::Foreign, Format::Version))
 }
 
-fn write_format(database: &Database) -> Result<(), StoreFailure> {
+/// The version of the identity's value.
+const ID_VERSION: u8 = 1;
+
+fn read_id(database: &Database) -> Result<StoreId, StoreFailure> {
+    let table = database.begin_read()?.open_table(FORMAT)?;
+    let value = table.get(ID_KEY)?.ok_or_else(|| StoreFailure::damaged("the store has no identity"))?;
+    match value.value().split_first() {
+        Some((&ID_VERSION, id)) => id
+            .try_into()
+            .map(StoreId::from_bytes)
+            .map_err(|_| StoreFailure::damaged("the store's identity has a wrong length")),
+        _ => Err(StoreFailure::damaged("the store's identity has an unknown version")),
+    }
+}
+
+fn write_format(database: &Database, fresh: StoreId) -> Result<(), StoreFailure> {
     let mut transaction = database.begin_write()?;
     transaction.set_quick_repair(true);
-    transaction.open_table(FORMAT)?.insert(FORMAT_KEY, [FORMAT_VERSION].as_slice())?;
+    {
+        let mut format = transaction.open_table(FORMAT)?;
+        format.insert(FORMAT_KEY, [FORMAT_VERSION].as_slice())?;
+        let mut id = vec![ID_VERSION];
+        id.extend_from_slice(fresh.as_bytes());
+        format.insert(ID_KEY, id.as_slice())?;
+    }
     // Readers may come before the first write: all tables exist from the start.
     drop(Tables::open(&transaction)?);
     transaction.commit()?;

@@ -40,7 +40,7 @@ pub use group::EventSink;
 pub use log::LogStore;
 pub use machine::{SnapshotBuilder, StateMachine};
 pub use member::{
-    ADDRESSES_MAX, ColonyTypes, EngineError, LogId, MemberId, MemberInfo, Membership, Outcomes, SnapshotMeta,
+    ColonyTypes, EngineError, LogId, MemberId, MemberInfo, Membership, Outcomes, SnapshotMeta,
     StoredMembership, Vote,
 };
 pub use snapshot::{Chunks, Snapshot, SnapshotError};

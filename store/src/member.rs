@@ -3,10 +3,12 @@
 use std::fmt;
 
 use colony_protocol::{
-    bounded::{List, Text},
     entry::Batch,
     identity::Identity,
-    model::Name,
+    model::{
+        Name,
+        member::{Addresses, MemberKey, StoreId},
+    },
     refusal::Refusal,
     reply::Reply,
 };
@@ -52,16 +54,17 @@ impl From<u64> for MemberId {
     }
 }
 
-/// Most addresses a member is known by.
-pub const ADDRESSES_MAX: usize = 16;
-
-/// How a member is reached, as the membership says.
+/// Who a member is and how it is reached, as the membership says.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct MemberInfo {
     /// Multiaddresses, best first.
-    pub addresses: List<Text<256>, ADDRESSES_MAX>,
+    pub addresses: Addresses,
     /// What people call it.
     pub name: Name,
+    /// Its public key, which proves who speaks on a connection.
+    pub key: MemberKey,
+    /// The disk it votes with: the same member with another disk has forgotten its votes and is another voter.
+    pub store: StoreId,
 }
 
 /// What applying one entry answered, item by item, in the order of the batch.

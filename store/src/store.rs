@@ -9,6 +9,7 @@ use std::{
 use colony_protocol::{
     colony::{Colony, RowKey},
     identity::Identity,
+    model::member::StoreId,
     time::Timestamp,
 };
 use redb::{Database, ReadableDatabase as _, ReadableTable as _};
@@ -32,6 +33,7 @@ const QUEUE: usize = 256;
 #[derive(Clone)]
 pub struct Store {
     pub(crate) link: Link,
+    id: StoreId,
     colonies: Arc<Mutex<BTreeMap<Identity, Known>>>,
 }
 
@@ -71,20 +73,28 @@ pub enum OpenColonyError {
 }
 
 impl Store {
-    /// Opens a store. Nothing is written until the [`Writer`] runs.
+    /// Opens a store, making it if there is none; a new one is known as `fresh`, which should be random, for as long as
+    /// it lasts. Nothing else is written until the [`Writer`] runs.
     ///
     /// # Errors
     /// [`OpenError`].
-    pub fn open(disk: Disk, options: Options) -> Result<(Self, Writer), OpenError> {
+    pub fn open(disk: Disk, options: Options, fresh: StoreId) -> Result<(Self, Writer), OpenError> {
         let place = format!("{disk:?}");
-        let database = Arc::new(disk::open(disk, options)?);
+        let (database, id) = disk::open(disk, options, fresh)?;
+        let database = Arc::new(database);
         let colonies = read_colonies(&database)
             .map_err(|failure| OpenError::Damaged { place, detail: failure.to_string() })?;
         let (outbox, inbox) = mpsc::channel(QUEUE);
         let (failed, failure) = watch::channel(None);
         let writer = Writer::new(database.clone(), inbox, failed);
         let link = Link { database, outbox, failure };
-        Ok((Self { link, colonies: Arc::new(Mutex::new(colonies)) }, writer))
+        Ok((Self { link, id, colonies: Arc::new(Mutex::new(colonies)) }, writer))
+    }
+
+    /// Which store this is: another file, also an empty one in the same place, is another store.
+    #[must_use]
+    pub const fn id(&self) -> StoreId {
+        self.id
     }
 
     /// Changes once, to what went wrong, when the store cannot write any more.

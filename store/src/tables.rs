@@ -6,7 +6,7 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `format` | a word | the version of the whole layout |
+//! | `format` | a word | the version of the whole layout; which store this is |
 //! | `colonies` | a colony's id | its slot |
 //! | `log` | slot, index | an entry of the replicated log |
 //! | `meta` | slot, [`Fact`] | vote, committed and purged log ids, applied state |
@@ -20,7 +20,7 @@ use std::ops::Range;
 use colony_protocol::colony::RowKey;
 use redb::TableDefinition;
 
-/// The version of the whole layout; one file, one version.
+/// The version of the whole layout and the store's identity; one file, one of each.
 pub(crate) const FORMAT: TableDefinition<'static, &'static str, &'static [u8]> =
     TableDefinition::new("format");
 /// The colonies that have a slot.
@@ -36,8 +36,10 @@ pub(crate) const ROWS: TableDefinition<'static, &'static [u8], &'static [u8]> = 
 pub(crate) const STAGING: TableDefinition<'static, (u32, u64), &'static [u8]> =
     TableDefinition::new("staging");
 
-/// The only key of [`FORMAT`].
+/// The key of the version in [`FORMAT`].
 pub(crate) const FORMAT_KEY: &str = "store";
+/// The key of the store's identity in [`FORMAT`].
+pub(crate) const ID_KEY: &str = "id";
 
 /// A colony's place in the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

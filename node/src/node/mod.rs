@@ -20,6 +20,7 @@ use std::{
 use colony_protocol::{
     envelope::EnvelopeError,
     identity::{Identity, SecretKey},
+    model::member::StoreId,
     refusal::Refusal,
     reply::Status,
 };
@@ -235,7 +236,8 @@ async fn open_store(data: &Data, runtime: &Runtime) -> Result<(Store, oneshot::R
     };
     // Opening after a crash may have to read much of the file.
     let (opened, opening) = oneshot::channel();
-    runtime.thread("store-open", move || drop(opened.send(Store::open(disk, Options::default()))));
+    let fresh = StoreId::from_bytes(runtime.random());
+    runtime.thread("store-open", move || drop(opened.send(Store::open(disk, Options::default(), fresh))));
     let (store, writer): (Store, Writer) = opening.await.map_err(|_| StartError::Thread)??;
     let (done, closed) = oneshot::channel();
     runtime.thread("store", move || {

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use colony_protocol::{
     bounded::{List, Text},
     identity::Identity,
-    model::Name,
 };
 use colony_store::{MemberInfo, Store};
 
@@ -118,5 +117,5 @@ impl Replica {
 /// How other members will find this node.
 fn member_info(addresses: &[Multiaddr]) -> MemberInfo {
     let addresses = addresses.iter().filter_map(|address| Text::new(address.to_string()).ok()).collect();
-    MemberInfo { addresses: List::new(addresses).unwrap_or_default(), name: Name::default() }
+    MemberInfo { addresses: List::new(addresses).unwrap_or_default(), ..MemberInfo::default() }
 }

@@ -15,7 +15,7 @@ use redb::{ReadableDatabase as _, ReadableTable as _};
 use super::{
     faulty_disk::{Fault, FaultyDisk, Luck},
     support::{
-        Driver, Entry, Types, add_executor, assign, close, colony, executor, found, lease, log_lines,
+        Driver, Entry, FRESH, Types, add_executor, assign, close, colony, executor, found, lease, log_lines,
         on_one_thread, open_with_thread, owner, submit,
     },
 };
@@ -180,7 +180,7 @@ async fn check(disk: &FaultyDisk, script: &Script, owed: Owed, case: &str) {
 }
 
 fn open(disk: &FaultyDisk) -> Result<(Store, crate::Writer), OpenError> {
-    Store::open(Disk::Backend(Box::new(disk.clone())), Options::default())
+    Store::open(Disk::Backend(Box::new(disk.clone())), Options::default(), FRESH)
 }
 
 fn entries_on_disk(store: &Store) -> Vec<Entry> {

@@ -7,7 +7,7 @@ use openraft::{CommittedLeaderId, EntryPayload, storage::RaftLogStorageExt as _}
 
 use super::{
     faulty_disk::FaultyDisk,
-    support::{Entry, Types, on_one_thread},
+    support::{Entry, FRESH, Types, on_one_thread},
 };
 use crate::{ColonyStore, Disk, LogId, MemberId, Options, Store};
 
@@ -19,7 +19,8 @@ fn blank(index: u64) -> Entry {
 #[tokio::test]
 async fn colonies_that_append_at_the_same_time_share_a_sync() {
     let disk = FaultyDisk::new(None);
-    let (store, writer) = Store::open(Disk::Backend(Box::new(disk.clone())), Options::default()).unwrap();
+    let (store, writer) =
+        Store::open(Disk::Backend(Box::new(disk.clone())), Options::default(), FRESH).unwrap();
     on_one_thread(writer, async {
         let mut colonies: Vec<ColonyStore<Types>> = Vec::new();
         for number in 0..3 {
@@ -53,7 +54,8 @@ async fn colonies_that_append_at_the_same_time_share_a_sync() {
 #[tokio::test]
 async fn a_cut_nobody_waits_for_costs_no_sync() {
     let disk = FaultyDisk::new(None);
-    let (store, writer) = Store::open(Disk::Backend(Box::new(disk.clone())), Options::default()).unwrap();
+    let (store, writer) =
+        Store::open(Disk::Backend(Box::new(disk.clone())), Options::default(), FRESH).unwrap();
     on_one_thread(writer, async {
         let mut driver = super::support::Driver::open(&store).await;
         driver.found().await;

@@ -10,7 +10,7 @@ use redb::ReadableTable as _;
 
 use super::{
     faulty_disk::{Fault, FaultyDisk},
-    support::{Driver, Types, colony, on_one_thread, open_with_thread, start},
+    support::{Driver, FRESH, Types, colony, on_one_thread, open_with_thread, start},
 };
 use crate::{
     Disk, FailureKind, OpenColonyError, OpenError, Options, Store,
@@ -18,13 +18,14 @@ use crate::{
 };
 
 fn open(disk: &FaultyDisk) -> Result<Store, OpenError> {
-    Store::open(Disk::Backend(Box::new(disk.clone())), Options::default()).map(|(store, _)| store)
+    Store::open(Disk::Backend(Box::new(disk.clone())), Options::default(), FRESH).map(|(store, _)| store)
 }
 
 /// A disk with a colony on it.
 async fn with_colony() -> FaultyDisk {
     let disk = FaultyDisk::new(None);
-    let (store, writer) = Store::open(Disk::Backend(Box::new(disk.clone())), Options::default()).unwrap();
+    let (store, writer) =
+        Store::open(Disk::Backend(Box::new(disk.clone())), Options::default(), FRESH).unwrap();
     on_one_thread(writer, async {
         let mut driver = Driver::open(&store).await;
         driver.found().await;
@@ -58,7 +59,7 @@ async fn a_file_keeps_its_colonies() {
 /// The writer's thread closes the file a moment after the last handle is gone.
 fn wait_until_free(path: &Path) {
     for _ in 0..10_000 {
-        if Store::open(Disk::File(path.to_owned()), Options::default()).is_ok() {
+        if Store::open(Disk::File(path.to_owned()), Options::default(), FRESH).is_ok() {
             return;
         }
         std::thread::yield_now();
@@ -70,8 +71,8 @@ fn wait_until_free(path: &Path) {
 fn a_file_in_use_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store.redb");
-    let _first = Store::open(Disk::File(path.clone()), Options::default()).unwrap();
-    let error = Store::open(Disk::File(path.clone()), Options::default()).unwrap_err();
+    let _first = Store::open(Disk::File(path.clone()), Options::default(), FRESH).unwrap();
+    let error = Store::open(Disk::File(path.clone()), Options::default(), FRESH).unwrap_err();
     assert!(matches!(error, OpenError::InUse { .. }), "{error}");
     assert_eq!(error.to_string(), format!("{} is in use by another process", path.display()));
 }
@@ -81,12 +82,12 @@ fn an_unfinished_file_is_made_anew_and_a_foreign_one_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store.redb");
     std::fs::write(directory.path().join("store.redb.new"), b"half").unwrap();
-    drop(Store::open(Disk::File(path), Options::default()).unwrap());
+    drop(Store::open(Disk::File(path), Options::default(), FRESH).unwrap());
 
     for content in [&b"a letter to my aunt, which is no store at all"[..], &[0; 4096]] {
         let letter = directory.path().join("letter");
         std::fs::write(&letter, content).unwrap();
-        let error = Store::open(Disk::File(letter.clone()), Options::default()).unwrap_err();
+        let error = Store::open(Disk::File(letter.clone()), Options::default(), FRESH).unwrap_err();
         assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
         assert_eq!(std::fs::read(&letter).unwrap(), content);
     }
@@ -95,7 +96,7 @@ fn an_unfinished_file_is_made_anew_and_a_foreign_one_is_left_alone() {
 #[test]
 fn a_missing_directory_is_an_error_with_its_name() {
     let path = PathBuf::from("/nowhere/at/all/store.redb");
-    let error = Store::open(Disk::File(path), Options::default()).unwrap_err();
+    let error = Store::open(Disk::File(path), Options::default(), FRESH).unwrap_err();
     assert!(error.to_string().contains("/nowhere/at/all/store.redb"), "{error}");
 }
 
@@ -115,7 +116,7 @@ async fn a_newer_format_is_refused_and_says_what_to_do() {
         transaction.open_table(FORMAT).unwrap().insert(FORMAT_KEY, [9].as_slice()).unwrap();
     });
     let error = open(&disk).unwrap_err();
-    assert!(matches!(error, OpenError::NewerFormat { found: 9, known: 1, .. }), "{error}");
+    assert!(matches!(error, OpenError::NewerFormat { found: 9, known: 2, .. }), "{error}");
     assert!(error.to_string().contains("use the newer program"), "{error}");
 }
 
@@ -167,7 +168,8 @@ async fn a_colony_is_opened_once_at_a_time() {
 async fn a_disk_that_fills_up_is_told_and_what_was_written_stays_readable() {
     let healthy = with_colony().await;
     let disk = healthy.with_fault(Fault::Fail { at: 40, kind: io::ErrorKind::StorageFull });
-    let (store, writer) = Store::open(Disk::Backend(Box::new(disk.clone())), Options::default()).unwrap();
+    let (store, writer) =
+        Store::open(Disk::Backend(Box::new(disk.clone())), Options::default(), FRESH).unwrap();
     start(writer);
     let mut driver = Driver::open(&store).await;
     let failed = loop {

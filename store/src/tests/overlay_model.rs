@@ -10,7 +10,7 @@ use colony_protocol::{
 use openraft::CommittedLeaderId;
 use proptest::prelude::*;
 
-use super::support::{Driver, on_one_thread, text};
+use super::support::{Driver, FRESH, on_one_thread, text};
 use crate::{ColonyView, Disk, LogId, MemberId, Options, Store};
 
 /// Processes the steps are about.
@@ -85,7 +85,7 @@ impl Model {
 }
 
 async fn run(steps: Vec<Step>) {
-    let (store, writer) = Store::open(Disk::Memory, Options::default()).unwrap();
+    let (store, writer) = Store::open(Disk::Memory, Options::default(), FRESH).unwrap();
     on_one_thread(writer, async {
         let driver = Driver::open(&store).await;
         let view = driver.store.view.clone();

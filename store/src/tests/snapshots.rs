@@ -7,7 +7,7 @@ use openraft::{
 
 use super::{
     faulty_disk::FaultyDisk,
-    support::{Driver, Types, on_one_thread, open_with_thread},
+    support::{Driver, FRESH, Types, on_one_thread, open_with_thread},
 };
 use crate::{CHUNK_MAX, Disk, Options, Snapshot, SnapshotError, SnapshotMeta, Store};
 
@@ -105,7 +105,7 @@ async fn only_the_last_snapshot_that_was_begun_is_received() {
 #[tokio::test]
 async fn a_restarted_node_has_a_snapshot_to_give() {
     let disk = FaultyDisk::new(None);
-    let open = || Store::open(Disk::Backend(Box::new(disk.clone())), Options::default()).unwrap();
+    let open = || Store::open(Disk::Backend(Box::new(disk.clone())), Options::default(), FRESH).unwrap();
     let mut meta = None;
     let (store, writer) = open();
     on_one_thread(writer, async {

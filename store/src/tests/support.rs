@@ -9,7 +9,7 @@ use colony_protocol::{
     entry::{Batch, Item},
     envelope::{Body, RequestId, Signed},
     identity::{Identity, SecretKey},
-    model::{Executor, FunctionSpec, LogLine, LogStream, ProcessId, WorkflowSpec},
+    model::{Executor, FunctionSpec, LogLine, LogStream, ProcessId, WorkflowSpec, member::StoreId},
     reply::Reply,
     time::{Span, Timestamp},
 };
@@ -30,11 +30,14 @@ openraft::declare_raft_types!(
         AsyncRuntime = openraft::TokioRuntime,
 );
 
+/// What a store is known as that these tests make.
+pub(crate) const FRESH: StoreId = StoreId::from_bytes([7; 16]);
+
 pub(crate) type Entry = openraft::Entry<Types>;
 
 /// Opens a store whose writer has a thread of its own.
 pub(crate) fn open_with_thread(disk: Disk) -> Store {
-    let (store, writer) = Store::open(disk, Options::default()).unwrap();
+    let (store, writer) = Store::open(disk, Options::default(), FRESH).unwrap();
     start(writer);
     store
 }
