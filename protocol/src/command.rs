@@ -10,7 +10,9 @@ use crate::{
     model::{
         Attribute, Capabilities, Errors, Executor, FunctionSpec, LogLine, Name, ProcessId, State, User,
         Values, WorkflowId, WorkflowSpec,
+        member::{Addresses, NewMember, Role},
     },
+    ticket::SignedTicket,
     time::Span,
 };
 
@@ -158,6 +160,42 @@ pub enum Command {
         /// The function's number.
         number: u64,
     },
+    /// Makes the caller a member by a ticket. Anybody who holds one may.
+    Join {
+        /// The ticket.
+        ticket: SignedTicket,
+        /// Who joins; its key is the caller's.
+        member: NewMember,
+    },
+    /// Makes somebody a member without a ticket. Owner only.
+    AddMember {
+        /// Who.
+        member: NewMember,
+        /// What for.
+        role: Role,
+    },
+    /// Says where the calling node is reached now.
+    UpdateMember {
+        /// All its addresses.
+        addresses: Addresses,
+    },
+    /// Makes an observer a voter. Owner only.
+    PromoteMember {
+        /// Its name.
+        name: Name,
+    },
+    /// Makes a voter an observer. Owner only.
+    DemoteMember {
+        /// Its name.
+        name: Name,
+    },
+    /// Ends a membership. Owner only.
+    RemoveMember {
+        /// Its name.
+        name: Name,
+    },
+    /// Ends the caller's own membership.
+    Leave,
     /// Stops assignment in the colony until resumed. Owner only.
     Pause,
     /// Undoes [`Command::Pause`]. Owner only.
@@ -277,6 +315,13 @@ impl Command {
             Self::RemoveUser { .. } => "remove-user",
             Self::AddFunction { .. } => "add-function",
             Self::RemoveFunction { .. } => "remove-function",
+            Self::Join { .. } => "join",
+            Self::AddMember { .. } => "add-member",
+            Self::UpdateMember { .. } => "update-member",
+            Self::PromoteMember { .. } => "promote-member",
+            Self::DemoteMember { .. } => "demote-member",
+            Self::RemoveMember { .. } => "remove-member",
+            Self::Leave => "leave",
             Self::Pause => "pause",
             Self::Resume => "resume",
         }

@@ -44,6 +44,8 @@ pub enum Query {
     Executors,
     /// All users.
     Users,
+    /// All members, gone ones included, and how the node that answers reaches them.
+    Members,
     /// Registered functions, of one executor or of all.
     Functions {
         /// The executor; empty means all.

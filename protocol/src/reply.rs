@@ -12,6 +12,7 @@ use crate::{
     model::{
         Executor, LogStream, NODES_MAX, Name, Process, ProcessId, RegisteredFunction, State, StoredLogLine,
         User, Workflow, WorkflowId,
+        member::{Member, MemberView},
     },
     query::PAGE_MAX,
     refusal::Refusal,
@@ -24,6 +25,8 @@ const PAGE: usize = PAGE_MAX as usize;
 const WORKFLOW_MAX: usize = 4 * NODES_MAX;
 /// Most members, and most functions, of a colony.
 const ROWS_MAX: usize = 100_000;
+/// Most nodes a new member is told of: with the most addresses each they fill a third of a frame.
+pub const FIRST_PEERS_MAX: usize = 64;
 /// Most blockers of one process: one for each parent it may have, and a few more.
 const BLOCKERS_MAX: usize = 4_200;
 /// Most conditions an executor is held against; there are nine.
@@ -62,6 +65,14 @@ pub enum Reply {
     FunctionAdded(u64),
     /// How many were removed.
     Removed(u64),
+    /// The caller, or whom the owner added, is a member.
+    Joined {
+        /// Its row.
+        member: Box<Member>,
+        /// The colony's other nodes, voters first: whom to ask from now on.
+        #[serde(deserialize_with = "at_most::<_, _, FIRST_PEERS_MAX>")]
+        nodes: Vec<Member>,
+    },
 }
 
 /// Whether a lease still stands.
@@ -100,6 +111,8 @@ pub enum Answer {
     Executors(#[serde(deserialize_with = "at_most::<_, _, ROWS_MAX>")] Vec<Executor>),
     /// To [`crate::query::Query::Users`].
     Users(#[serde(deserialize_with = "at_most::<_, _, ROWS_MAX>")] Vec<User>),
+    /// To [`crate::query::Query::Members`].
+    Members(#[serde(deserialize_with = "at_most::<_, _, ROWS_MAX>")] Vec<MemberView>),
     /// To [`crate::query::Query::Functions`].
     Functions(#[serde(deserialize_with = "at_most::<_, _, ROWS_MAX>")] Vec<RegisteredFunction>),
     /// To [`crate::query::Query::Log`].

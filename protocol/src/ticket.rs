@@ -182,11 +182,11 @@ pub enum TicketError {
         /// How many it was for.
         uses: u32,
     },
-    /// Made before its bearer left, was removed or expired.
+    /// Made before its bearer was removed.
     #[error(
-        "this key's membership ended after the ticket was made; ask the colony's owner for a new one: `colony invite`"
+        "this key was removed after the ticket was made; ask the colony's owner for a new one: `colony invite`"
     )]
-    BeforeTheEnd,
+    BeforeRemoval,
     /// The ticket names its bearer otherwise.
     #[error("the ticket is for a member named `{name}`: join with `--name {name}`")]
     WrongName {

@@ -103,7 +103,7 @@ impl Events {
                         watched.news.notify_waiters();
                     }
                 }
-                Event::Workflow { .. } | Event::LeaseLost { .. } => {}
+                Event::Workflow { .. } | Event::LeaseLost { .. } | Event::Members => {}
             }
         }
         drop(watchers);

@@ -17,7 +17,10 @@ use colony_protocol::{
     bounded::Text,
     colony::Colony,
     identity::Identity,
-    model::{Name, Process, RegisteredFunction, StoredLogLine, Workflow},
+    model::{
+        Name, Process, RegisteredFunction, StoredLogLine, Workflow,
+        member::{Member, MemberView, Seat},
+    },
     query::{PAGE_MAX, Query, Selector},
     refusal::Refusal,
     reply::{Answer, Status},
@@ -78,6 +81,7 @@ impl Desk {
             }
             Query::Executors => Ok(Answer::Executors(self.colony()?.executors().cloned().collect())),
             Query::Users => Ok(Answer::Users(self.colony()?.users().cloned().collect())),
+            Query::Members => Ok(Answer::Members(self.members()?)),
             Query::Functions { executor_name } => self.functions(executor_name).map(Answer::Functions),
             Query::Log { process, from, limit, latest } => {
                 let process = self.process(process)?;
@@ -93,6 +97,19 @@ impl Desk {
                 Ok(Answer::Explanation(Box::new(self.colony()?.explain(&process))))
             }
         }
+    }
+
+    /// All members as the colony knows them.
+    fn members(&self) -> Result<Vec<MemberView>, Refusal> {
+        let colony = self.colony()?;
+        let view = |member: &Member| MemberView {
+            member: member.clone(),
+            seat: Seat::None,
+            path: None,
+            rtt: None,
+            last_heard: None,
+        };
+        Ok(colony.members().map(view).collect())
     }
 
     /// Checks that the caller may read, and remembers that it was heard.

@@ -1,21 +1,28 @@
 //! Who may do what: the owner, members, and the executor that holds a lease.
 //!
-//! The owner is the colony's own key. Members are approved executors and users. Unlike in ColonyOS the owner may also
-//! do what members may: it could make itself a member at any time.
+//! The owner is the colony's own key. Work is submitted by approved executors, users and, unlike in ColonyOS, by the
+//! owner: it could make itself a user at any time. Nodes keep a replica of everything, so they may ask questions; to
+//! submit work they need to be executors too.
 
 use super::Colony;
 use crate::{
     identity::Identity,
-    model::{Executor, ExecutorState, Name},
+    model::{
+        Executor, ExecutorState, Name,
+        member::{Member, MemberState},
+    },
     refusal::Refusal,
 };
 
 impl Colony {
-    /// Whether `by` may ask questions: members and the owner.
+    /// Whether `by` may ask questions: approved executors, users, active nodes and the owner.
     ///
     /// # Errors
     /// [`Refusal::Denied`] otherwise.
     pub fn may_read(&self, by: &Identity) -> Result<(), Refusal> {
+        if self.roster.get(by).is_some_and(Member::is_active_node) {
+            return Ok(());
+        }
         self.member(by)
     }
 
@@ -31,20 +38,46 @@ impl Colony {
             return Ok(());
         }
         match self.members.executors.get(by) {
-            Some(executor) => approved(executor),
-            None => Err(Refusal::denied(*by, "only the colony's executors, users and owner may do this")),
+            Some(executor) => self.approved_as(executor),
+            None => Err(self.gone(by).unwrap_or_else(|| {
+                Refusal::denied(*by, "only the colony's executors, users and owner may do this")
+            })),
         }
     }
 
     /// The approved executor with this identity.
     pub(super) fn approved(&self, by: &Identity) -> Result<&Executor, Refusal> {
-        let executor = self
-            .members
-            .executors
-            .get(by)
-            .ok_or_else(|| Refusal::denied(*by, "only an executor of the colony may do this"))?;
-        approved(executor)?;
+        let stranger = || Refusal::denied(*by, "only an executor of the colony may do this");
+        let executor =
+            self.members.executors.get(by).ok_or_else(|| self.gone(by).unwrap_or_else(stranger))?;
+        self.approved_as(executor)?;
         Ok(executor)
+    }
+
+    fn approved_as(&self, executor: &Executor) -> Result<(), Refusal> {
+        let why = match executor.state {
+            ExecutorState::Approved => return Ok(()),
+            ExecutorState::Pending => "the executor waits for the approval of the colony's owner",
+            ExecutorState::Rejected => "the executor was rejected by the colony's owner",
+            ExecutorState::Unregistered => match self.gone(&executor.id) {
+                Some(refusal) => return Err(refusal),
+                None => "the executor was removed; the colony's owner may add it again",
+            },
+        };
+        Err(Refusal::denied(executor.id, why))
+    }
+
+    /// What somebody is told who was a member.
+    pub(super) fn gone(&self, by: &Identity) -> Option<Refusal> {
+        let why = match self.roster.get(by)?.state {
+            MemberState::Active => return None,
+            MemberState::Left => "this key left the colony; it may return with a new ticket",
+            MemberState::Removed => {
+                "this member was removed; a new ticket of the colony's owner lets it in again"
+            }
+            MemberState::Expired => "this membership expired; a new ticket of the colony's owner renews it",
+        };
+        Some(Refusal::denied(*by, why))
     }
 
     /// The name that stands beside what somebody submits.
@@ -57,16 +90,9 @@ impl Colony {
 
     /// Whether `by` has a part in the colony, or once had.
     pub(super) fn is_known(&self, by: &Identity) -> bool {
-        *by == self.id || self.members.users.contains_key(by) || self.members.executors.contains_key(by)
+        *by == self.id
+            || self.members.users.contains_key(by)
+            || self.members.executors.contains_key(by)
+            || self.roster.get(by).is_some()
     }
-}
-
-fn approved(executor: &Executor) -> Result<(), Refusal> {
-    let why = match executor.state {
-        ExecutorState::Approved => return Ok(()),
-        ExecutorState::Pending => "the executor waits for the approval of the colony's owner",
-        ExecutorState::Rejected => "the executor was rejected by the colony's owner",
-        ExecutorState::Unregistered => "the executor was removed; the colony's owner may add it again",
-    };
-    Err(Refusal::denied(executor.id, why))
 }

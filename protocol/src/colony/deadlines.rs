@@ -1,8 +1,9 @@
-//! What happens by itself when time passes: waits that end, leases that run out, holders that fall silent.
+//! What happens by itself when time passes: waits that end, leases that run out, holders that fall silent, memberships
+//! that expire, tickets that need not be remembered any more.
 //!
 //! Deadlines fire in the order of their time. All follow from stored rows, so a restored replica fires the same ones.
 
-use super::{Colony, Outbox, transitions::Ending};
+use super::{Colony, Outbox, RowKey, transitions::Ending};
 use crate::{
     identity::Identity,
     model::{Lease, Process, State},
@@ -25,6 +26,10 @@ enum Due {
     Wait(u64),
     /// An executor was not heard for as long as it promised.
     Silence(Identity),
+    /// A membership ends.
+    Member(Identity),
+    /// A used ticket has expired.
+    Ticket([u8; 16]),
 }
 
 impl Colony {
@@ -45,7 +50,9 @@ impl Colony {
         let exec = self.index.hard.first().map(|(at, number)| (*at, Due::Exec(*number)));
         let wait = self.index.waits.first().map(|(at, number)| (*at, Due::Wait(*number)));
         let silence = self.index.leases.next_silence().map(|(at, id)| (at, Due::Silence(id)));
-        [exec, wait, silence].into_iter().flatten().min()
+        let member = self.roster.next_end().map(|(at, id)| (at, Due::Member(id)));
+        let ticket = self.tickets.next_end().map(|(at, id)| (at, Due::Ticket(id)));
+        [exec, wait, silence, member, ticket].into_iter().flatten().min()
     }
 
     pub(super) fn fire_deadlines(&mut self, out: &mut Outbox) {
@@ -58,6 +65,11 @@ impl Colony {
                     for number in self.index.leases.silent(&holder, now) {
                         self.lose(number, HOLDER_LOST, out);
                     }
+                }
+                Due::Member(id) => self.expire_member(&id, out),
+                Due::Ticket(id) => {
+                    self.tickets.forget(&id);
+                    out.touch(RowKey::Ticket(id));
                 }
             }
         }

@@ -116,6 +116,8 @@ impl Colony {
                 self.workflows.get(number).map(|workflow| encode_workflow(&workflow.row))
             }
             RowKey::Seen(slice) => self.seen.slice(*slice).map(|requests| encode(&requests)),
+            RowKey::Member(id) => self.roster.get(id).map(encode),
+            RowKey::Ticket(id) => self.tickets.get(id).map(encode),
             RowKey::ArchivedProcess(_) | RowKey::ArchivedWorkflow(_) | RowKey::LogLine(..) => None,
         }
     }

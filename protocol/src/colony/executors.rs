@@ -7,7 +7,7 @@ use super::{
 use crate::{
     bounded::Text,
     identity::Identity,
-    model::{Capabilities, Executor, ExecutorState},
+    model::{Capabilities, Executor, ExecutorState, member::Role},
     refusal::Refusal,
     reply::Reply,
     time::Timestamp,
@@ -91,10 +91,17 @@ impl Colony {
         }
         let executor = executor.ok_or_else(|| Refusal::not_found(format!("executor `{name}`")))?;
         let id = executor.id;
+        self.unregister(executor, out);
+        self.part_removed(&id, Role::Executor, by, out);
+        Ok(Reply::Done)
+    }
+
+    /// Takes an executor out of the colony, but leaves its row.
+    pub(super) fn unregister(&mut self, executor: Executor, out: &mut Outbox) {
+        let id = executor.id;
         self.drop_functions_of(&executor.name, out);
         self.put_executor(Executor { state: ExecutorState::Unregistered, ..executor }, out);
         self.take_back_all(&id, out);
-        Ok(Reply::Done)
     }
 
     pub(super) fn update_executor(
@@ -122,7 +129,7 @@ impl Colony {
         found.ok_or_else(|| Refusal::not_found(format!("executor `{name}`")))
     }
 
-    fn put_executor(&mut self, executor: Executor, out: &mut Outbox) {
+    pub(super) fn put_executor(&mut self, executor: Executor, out: &mut Outbox) {
         out.touch(RowKey::Executor(executor.id));
         self.members.put_executor(executor);
     }

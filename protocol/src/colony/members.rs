@@ -1,4 +1,5 @@
-//! The members of a colony: executors and users, found by identity and by name.
+//! Who submits and takes work: executors and users, found by identity and by name. Who is a member at all, by which
+//! ticket and for how long, is the roster's.
 //!
 //! A removed executor keeps its row, so that old processes can still be traced to it, but gives its name free.
 

@@ -1,7 +1,7 @@
 //! The deterministic state machine that decides everything about a colony's queue.
 //!
-//! It owns the live state of one colony: waiting and running processes, unfinished workflows, members, functions,
-//! remembered requests. It is driven by log entries alone: same entries in, same bytes out, on every replica. It
+//! It owns the live state of one colony: waiting and running processes, unfinished workflows, members, used
+//! tickets, functions, remembered requests. It is driven by log entries alone: same entries in, same bytes out, on every replica. It
 //! has no clock: the time of an entry is the time. It keeps finished work only until it has told the store.
 //!
 //! An entry is applied as one [`Colony::begin`] and an [`Colony::apply`] for each request in it. What the store shall
@@ -26,10 +26,12 @@ mod explain;
 mod founding;
 mod functions;
 mod index;
+mod joining;
 mod lease;
 mod leases;
 mod matching;
 mod members;
+mod membership;
 mod meta;
 mod outbox;
 mod queue;
@@ -38,11 +40,13 @@ mod release;
 mod remove;
 mod report;
 mod restore;
+mod roster;
 mod row;
 mod seen;
 mod submit;
 #[cfg(test)]
 mod tests;
+mod tickets;
 mod transitions;
 mod users;
 mod weight;
@@ -59,7 +63,8 @@ pub use outbox::{Change, Event, Outbox};
 pub use row::{RestoreError, RowKey};
 
 use self::{
-    functions::Functions, index::Index, members::Members, meta::Meta, seen::Seen, workflow_flow::LiveWorkflow,
+    functions::Functions, index::Index, members::Members, meta::Meta, roster::Roster, seen::Seen,
+    tickets::Tickets, workflow_flow::LiveWorkflow,
 };
 use crate::{
     bounded::Text, command::Command, envelope::RequestId, identity::Identity, model::Process,
@@ -90,6 +95,8 @@ pub struct Colony {
     id: Identity,
     meta: Meta,
     members: Members,
+    roster: Roster,
+    tickets: Tickets,
     functions: Functions,
     /// Waiting and running processes, and finished ones of unfinished workflows. Boxed, because the map's nodes are
     /// only two thirds full.
@@ -107,6 +114,8 @@ impl Colony {
             id,
             meta: Meta::default(),
             members: Members::default(),
+            roster: Roster::default(),
+            tickets: Tickets::default(),
             functions: Functions::default(),
             processes: BTreeMap::new(),
             workflows: BTreeMap::new(),
@@ -153,6 +162,13 @@ impl Colony {
         }
         let by = &call.by;
         match &call.command {
+            Command::Join { ticket, member } => self.join(by, ticket, member, out),
+            Command::AddMember { member, role } => self.add_member(by, member, *role, out),
+            Command::UpdateMember { addresses } => self.update_member(by, addresses, out),
+            Command::PromoteMember { name } => self.promote_member(by, name, out),
+            Command::DemoteMember { name } => self.demote_member(by, name, out),
+            Command::RemoveMember { name } => self.remove_member(by, name, out),
+            Command::Leave => self.leave(by, out),
             Command::Found { name } => self.found(by, name),
             Command::Submit { items } => self.submit(call, items, out),
             Command::SubmitWorkflow { spec, retry_of } => self.submit_workflow(call, spec, *retry_of, out),

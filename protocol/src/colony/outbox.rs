@@ -91,6 +91,8 @@ pub enum Event {
         /// Who held it.
         holder: Identity,
     },
+    /// Somebody became a member, ceased to be one, or changed its role, disk or addresses.
+    Members,
     /// Assignment was resumed: everybody who waits for work should look again.
     Resumed,
 }

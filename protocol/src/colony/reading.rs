@@ -3,7 +3,7 @@
 use super::Colony;
 use crate::{
     identity::Identity,
-    model::{Executor, ExecutorState, Name, Process, RegisteredFunction, User, Workflow},
+    model::{Executor, ExecutorState, Name, Process, RegisteredFunction, User, Workflow, member::Member},
     reply::Statistics,
     time::Timestamp,
 };
@@ -111,6 +111,17 @@ impl Colony {
     /// All users, by identity.
     pub fn users(&self) -> impl Iterator<Item = &User> {
         self.members.users.values()
+    }
+
+    /// All members, gone ones included, by identity.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        self.roster.all()
+    }
+
+    /// A member by identity, also if it is gone.
+    #[must_use]
+    pub fn member_by_id(&self, id: &Identity) -> Option<&Member> {
+        self.roster.get(id)
     }
 
     /// All registered functions, by number.

@@ -4,11 +4,12 @@
 use super::{
     Colony, RestoreError, RowKey,
     encoding::{RowError, decode},
+    tickets::UsedTicket,
     workflow_flow::LiveWorkflow,
 };
 use crate::{
     identity::Identity,
-    model::{Executor, Process, RegisteredFunction, State, User, Workflow},
+    model::{Executor, Process, RegisteredFunction, State, User, Workflow, member::Member},
 };
 
 impl Colony {
@@ -71,6 +72,18 @@ impl Colony {
             RowKey::Seen(_) => {
                 self.seen.restore(decode(row)?);
                 key
+            }
+            RowKey::Member(_) => {
+                let member: Member = decode(row)?;
+                let id = member.id;
+                self.roster.put(member);
+                RowKey::Member(id)
+            }
+            RowKey::Ticket(_) => {
+                let used: UsedTicket = decode(row)?;
+                let id = used.id;
+                self.tickets.put(used);
+                RowKey::Ticket(id)
             }
             RowKey::ArchivedProcess(_) | RowKey::ArchivedWorkflow(_) | RowKey::LogLine(..) => {
                 return Err(RowError::NotLive);

@@ -22,6 +22,10 @@ pub enum RowKey {
     Workflow(u64),
     /// Requests remembered to refuse replays, by slice of time.
     Seen(u64),
+    /// A member.
+    Member(Identity),
+    /// How often a ticket was used, by the ticket's id.
+    Ticket([u8; 16]),
     /// A finished process, by number.
     ArchivedProcess(u64),
     /// A finished workflow, by number.
@@ -37,7 +41,8 @@ impl RowKey {
         let mut bytes = vec![self.kind()];
         match self {
             Self::Meta => {}
-            Self::Executor(id) | Self::User(id) => bytes.extend_from_slice(id.as_bytes()),
+            Self::Executor(id) | Self::User(id) | Self::Member(id) => bytes.extend_from_slice(id.as_bytes()),
+            Self::Ticket(id) => bytes.extend_from_slice(id),
             Self::Function(number)
             | Self::Process(number)
             | Self::Workflow(number)
@@ -66,6 +71,8 @@ impl RowKey {
             4 => Self::Process(number()?),
             5 => Self::Workflow(number()?),
             6 => Self::Seen(number()?),
+            7 => Self::Member(identity()?),
+            8 => Self::Ticket(rest.try_into().ok()?),
             16 => Self::ArchivedProcess(number()?),
             17 => Self::ArchivedWorkflow(number()?),
             18 => {
@@ -94,6 +101,8 @@ impl RowKey {
             Self::Process(_) => 4,
             Self::Workflow(_) => 5,
             Self::Seen(_) => 6,
+            Self::Member(_) => 7,
+            Self::Ticket(_) => 8,
             Self::ArchivedProcess(_) => 16,
             Self::ArchivedWorkflow(_) => 17,
             Self::LogLine(..) => 18,

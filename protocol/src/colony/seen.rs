@@ -51,6 +51,8 @@ enum Outcome {
     FunctionAdded(u64),
     Removed(u64),
     Refused(Refusal),
+    /// Who became a member.
+    Joined(Identity),
 }
 
 /// Remembered requests, by caller, and by the slice in which they expire.
@@ -149,6 +151,7 @@ impl Colony {
             Outcome::ChildAdded(number) => Reply::ChildAdded(self.process_id(call, *number)),
             Outcome::FunctionAdded(number) => Reply::FunctionAdded(*number),
             Outcome::Removed(count) => Reply::Removed(*count),
+            Outcome::Joined(id) => return Some(self.joined(id)),
         }))
     }
 
@@ -217,6 +220,7 @@ fn summary(answer: &Result<Reply, Refusal>) -> Option<Outcome> {
         Reply::ChildAdded(id) => Outcome::ChildAdded(id.number()),
         Reply::FunctionAdded(number) => Outcome::FunctionAdded(*number),
         Reply::Removed(count) => Outcome::Removed(*count),
+        Reply::Joined { member, .. } => Outcome::Joined(member.id),
     })
 }
 

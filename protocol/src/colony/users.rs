@@ -4,7 +4,13 @@ use super::{
     Colony, Outbox, RowKey,
     members::{MEMBERS_MAX, check_name},
 };
-use crate::{bounded::Text, identity::Identity, model::User, refusal::Refusal, reply::Reply};
+use crate::{
+    bounded::Text,
+    identity::Identity,
+    model::{User, member::Role},
+    refusal::Refusal,
+    reply::Reply,
+};
 
 impl Colony {
     pub(super) fn add_user(
@@ -39,8 +45,13 @@ impl Colony {
         self.owner(by)?;
         let id = self.members.user_named(name).map(|user| user.id);
         let id = id.ok_or_else(|| Refusal::not_found(format!("user `{name}`")))?;
-        self.members.drop_user(&id);
-        out.touch(RowKey::User(id));
+        self.drop_user(&id, out);
+        self.part_removed(&id, Role::User, by, out);
         Ok(Reply::Done)
+    }
+
+    pub(super) fn drop_user(&mut self, id: &Identity, out: &mut Outbox) {
+        self.members.drop_user(id);
+        out.touch(RowKey::User(*id));
     }
 }

@@ -258,7 +258,7 @@ pub struct Member {
     /// When its membership ends by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
-    /// When it left, was removed or expired. A ticket made before that does not bring it back.
+    /// When it left, was removed or expired. A ticket made before a removal does not bring it back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
 }

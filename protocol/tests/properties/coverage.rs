@@ -88,6 +88,7 @@ impl Coverage {
             Reply::ChildAdded(_) => self.count("child"),
             Reply::FunctionAdded(_) => self.count("function"),
             Reply::Removed(_) => self.count("removed"),
+            Reply::Joined { .. } => self.count("joined"),
             Reply::Done => self.count("done"),
         }
     }

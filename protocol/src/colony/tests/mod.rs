@@ -1,8 +1,10 @@
 //! Whole stories of a colony, told to the core alone: one file per part of the rules.
 
+mod joining;
 mod lifecycle;
 mod matching;
 mod members;
+mod membership;
 mod release;
 mod restoring;
 mod workflows;
