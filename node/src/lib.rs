@@ -9,6 +9,7 @@
 //! * [`service`] - from the bytes of a request to the bytes of its outcome;
 //! * [`coordinator`] - puts a colony's commands in order, and [`query`] answers questions about it;
 //! * [`consensus`] - one colony's Raft group: what is ordered becomes final;
+//! * [`membership`] - who replicates a colony and who votes, and how machines come and go;
 //! * [`node`] - all of it together, started and stopped;
 //! * [`client`] - what a member uses to talk to a colony, over libp2p or within the process.
 
@@ -16,6 +17,7 @@ pub mod client;
 pub mod consensus;
 pub mod coordinator;
 pub mod executor;
+pub mod membership;
 pub mod net;
 pub mod node;
 pub mod query;

@@ -8,6 +8,7 @@
 //! anywhere else than in the entry's application.
 
 mod link;
+mod membership;
 mod reads;
 mod timing;
 
@@ -24,6 +25,7 @@ use openraft::{
 use tokio::sync::watch;
 
 pub use link::{LinkError, Links, NoLinks, PeerLink, Reaching};
+pub use membership::{ChangeError, Roles, Unseated};
 pub use timing::Timing;
 
 use crate::runtime::{self, Runtime};

@@ -1,0 +1,61 @@
+//! Whether this node's disk is the one the colony let in.
+//!
+//! A node whose disk was wiped, or swapped for an older copy, has forgotten how it voted. Under its old name it could
+//! elect a second coordinator or lose what it confirmed. The colony knows each node's disk by an id, and messages of
+//! the quorum name the disk they are for, so such a node is never heard as the one that it was. Here it learns so at
+//! its start and says what helps, instead of waiting for messages that will not come.
+
+use colony_protocol::{
+    colony::Colony,
+    identity::Identity,
+    model::member::{Member, StoreId},
+};
+
+/// The colony let this node in on another disk, or not at all any more.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotLetIn {
+    /// The disk is another.
+    #[error(
+        "this node's data is not what the colony knows it by: its disk was wiped or replaced ({known} is now {found}); \
+         it has forgotten how it voted and must come in anew: ask the colony's owner for a ticket and run \
+         `colony join TICKET`"
+    )]
+    OtherDisk {
+        /// The disk that was let in.
+        known: StoreId,
+        /// The disk that is there.
+        found: StoreId,
+    },
+    /// It is no node of the colony any more.
+    #[error(
+        "this node is no member of the colony any more ({why}); to come back, ask the colony's owner for a ticket and \
+         run `colony join TICKET`"
+    )]
+    NoMember {
+        /// What ended it.
+        why: &'static str,
+    },
+}
+
+/// Checks what this node's own state says of it. A state without members says nothing: it is yet to be filled.
+///
+/// # Errors
+/// [`NotLetIn`].
+pub fn check_disk(colony: &Colony, me: &Identity, store: StoreId) -> Result<(), NotLetIn> {
+    colony.member_by_id(me).map_or(Ok(()), |member| check_row(member, store))
+}
+
+/// Checks a node's row against its disk.
+///
+/// # Errors
+/// [`NotLetIn`].
+pub fn check_row(member: &Member, store: StoreId) -> Result<(), NotLetIn> {
+    if !member.is_active_node() {
+        return Err(NotLetIn::NoMember { why: member.state.word() });
+    }
+    if member.store != store {
+        return Err(NotLetIn::OtherDisk { known: member.store, found: store });
+    }
+    Ok(())
+}
