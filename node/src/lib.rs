@@ -5,6 +5,7 @@
 //!
 //! * [`runtime`] - the only door to time, randomness, tasks and threads;
 //! * [`net`] - how bytes reach this node and leave it again;
+//! * [`peers`] - the nodes of a colony among themselves;
 //! * [`executor`] - runs the work of a colony on this machine;
 //! * [`service`] - from the bytes of a request to the bytes of its outcome;
 //! * [`coordinator`] - puts a colony's commands in order, and [`query`] answers questions about it;
@@ -20,6 +21,7 @@ pub mod executor;
 pub mod membership;
 pub mod net;
 pub mod node;
+pub mod peers;
 pub mod query;
 pub mod runtime;
 pub mod service;

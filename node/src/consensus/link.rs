@@ -4,18 +4,25 @@
 //! form on our side, so that the engine's traits stay in this file. A quorum of one has no links: nothing here is ever
 //! called for it.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use colony_store::{MemberId, MemberInfo};
 use futures::future::BoxFuture;
 use openraft::{
     OptionalSend, Vote,
-    error::{Fatal, RPCError, RaftError, RemoteError, ReplicationClosed, StreamingError, Unreachable},
-    network::{RPCOption, RaftNetwork, RaftNetworkFactory},
+    error::{
+        Fatal, NetworkError, PayloadTooLarge, RPCError, RaftError, RemoteError, ReplicationClosed,
+        StreamingError, Unreachable,
+    },
+    network::{Backoff, RPCOption, RaftNetwork, RaftNetworkFactory},
     raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse},
 };
 
 use super::Types;
+
+/// Between two attempts of the engine to reach a member. The link below has its own rhythm of dialling; this only says
+/// how soon the engine notices that it succeeded.
+const BACK_OFF: Duration = Duration::from_millis(50);
 
 /// An answer of another member under way.
 pub type Reaching<T> = BoxFuture<'static, Result<T, LinkError>>;
@@ -40,15 +47,80 @@ pub enum LinkError {
         /// What its engine said.
         fatal: Box<Fatal<MemberId>>,
     },
+    /// The message was meant for another disk than the member has now: it has forgotten what it promised, and must
+    /// join again as a learner.
+    #[error("the disk of member {member} is another one than the colony knows")]
+    Forgotten {
+        /// Who.
+        member: MemberId,
+    },
+    /// It does not take part in the colony, or this node does not, as far as it knows.
+    #[error("member {member} does not listen to this node: {why}")]
+    Deaf {
+        /// Who.
+        member: MemberId,
+        /// Why.
+        why: String,
+    },
+    /// Too much is under way to it.
+    #[error("member {member} has no room for another message")]
+    Busy {
+        /// Who.
+        member: MemberId,
+    },
+    /// It did not answer in time.
+    #[error("member {member} did not answer within {within:?}")]
+    Silent {
+        /// Who.
+        member: MemberId,
+        /// How long it had.
+        within: Duration,
+    },
+    /// The connection broke before the answer: whether the message had any effect is not known.
+    #[error("the connection to member {member} broke: {why}")]
+    Broken {
+        /// Who.
+        member: MemberId,
+        /// Why.
+        why: String,
+    },
+    /// So many entries are too large for one message.
+    #[error("too large for one message to member {member}; {entries} entries would fit")]
+    TooLarge {
+        /// Who.
+        member: MemberId,
+        /// How many entries would fit, at least one.
+        entries: u64,
+    },
+}
+
+impl LinkError {
+    /// Whether the message certainly had no effect.
+    #[must_use]
+    pub const fn is_unsent(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. }
+                | Self::Forgotten { .. }
+                | Self::Deaf { .. }
+                | Self::Busy { .. }
+                | Self::TooLarge { .. }
+        )
+    }
 }
 
 /// A connection to one member, opened when it is first used.
 pub trait PeerLink: Send + Sync + std::fmt::Debug + 'static {
-    /// Sends entries, or a heartbeat.
-    fn append(&self, entries: AppendEntriesRequest<Types>) -> Reaching<AppendEntriesResponse<MemberId>>;
-    /// Asks for a vote.
-    fn vote(&self, ballot: VoteRequest<MemberId>) -> Reaching<VoteResponse<MemberId>>;
-    /// Sends a whole snapshot. Dropping the future stops the sending.
+    /// Sends entries, or a heartbeat; who asks waits no longer than `within`.
+    fn append(
+        &self,
+        entries: AppendEntriesRequest<Types>,
+        within: Duration,
+    ) -> Reaching<AppendEntriesResponse<MemberId>>;
+    /// Asks for a vote; who asks waits no longer than `within`.
+    fn vote(&self, ballot: VoteRequest<MemberId>, within: Duration) -> Reaching<VoteResponse<MemberId>>;
+    /// Sends a whole snapshot. Dropping the future stops the sending; another attempt with the same snapshot goes on
+    /// from there.
     fn snapshot(
         &self,
         vote: Vote<MemberId>,
@@ -87,11 +159,15 @@ impl NoLink {
 }
 
 impl PeerLink for NoLink {
-    fn append(&self, _: AppendEntriesRequest<Types>) -> Reaching<AppendEntriesResponse<MemberId>> {
+    fn append(
+        &self,
+        _: AppendEntriesRequest<Types>,
+        _: Duration,
+    ) -> Reaching<AppendEntriesResponse<MemberId>> {
         self.unreachable()
     }
 
-    fn vote(&self, _: VoteRequest<MemberId>) -> Reaching<VoteResponse<MemberId>> {
+    fn vote(&self, _: VoteRequest<MemberId>, _: Duration) -> Reaching<VoteResponse<MemberId>> {
         self.unreachable()
     }
 
@@ -133,6 +209,8 @@ pub(super) struct Connection {
 
 /// The engine's error for a call to another member.
 type CallError = RPCError<MemberId, MemberInfo, RaftError<MemberId>>;
+/// The engine's error for sending a snapshot.
+type SnapshotError = StreamingError<Types, Fatal<MemberId>>;
 
 impl Connection {
     fn call_error(&self, error: LinkError) -> CallError {
@@ -140,9 +218,21 @@ impl Connection {
             LinkError::Stopped { fatal, .. } => {
                 RPCError::RemoteError(RemoteError::new(self.target, RaftError::Fatal(*fatal)))
             }
-            unreachable @ LinkError::Unreachable { .. } => {
-                RPCError::Unreachable(Unreachable::new(&unreachable))
+            // Its time has passed already: the engine may try again at once.
+            LinkError::Silent { .. } => RPCError::Network(NetworkError::new(&error)),
+            LinkError::TooLarge { entries, .. } => {
+                RPCError::PayloadTooLarge(PayloadTooLarge::new_entries_hint(entries))
             }
+            other => RPCError::Unreachable(Unreachable::new(&other)),
+        }
+    }
+
+    fn snapshot_error(&self, error: LinkError) -> SnapshotError {
+        match error {
+            LinkError::Stopped { fatal, .. } => {
+                StreamingError::RemoteError(RemoteError::new(self.target, *fatal))
+            }
+            other => StreamingError::Unreachable(Unreachable::new(&other)),
         }
     }
 }
@@ -151,17 +241,17 @@ impl RaftNetwork<Types> for Connection {
     async fn append_entries(
         &mut self,
         rpc: AppendEntriesRequest<Types>,
-        _option: RPCOption,
+        option: RPCOption,
     ) -> Result<AppendEntriesResponse<MemberId>, CallError> {
-        self.link.append(rpc).await.map_err(|error| self.call_error(error))
+        self.link.append(rpc, option.hard_ttl()).await.map_err(|error| self.call_error(error))
     }
 
     async fn vote(
         &mut self,
         rpc: VoteRequest<MemberId>,
-        _option: RPCOption,
+        option: RPCOption,
     ) -> Result<VoteResponse<MemberId>, CallError> {
-        self.link.vote(rpc).await.map_err(|error| self.call_error(error))
+        self.link.vote(rpc, option.hard_ttl()).await.map_err(|error| self.call_error(error))
     }
 
     async fn full_snapshot(
@@ -170,18 +260,15 @@ impl RaftNetwork<Types> for Connection {
         snapshot: openraft::Snapshot<Types>,
         cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         _option: RPCOption,
-    ) -> Result<SnapshotResponse<MemberId>, StreamingError<Types, Fatal<MemberId>>> {
+    ) -> Result<SnapshotResponse<MemberId>, SnapshotError> {
         tokio::select! {
             biased;
             closed = cancel => Err(StreamingError::Closed(closed)),
-            sent = self.link.snapshot(vote, snapshot) => sent.map_err(|error| match error {
-                LinkError::Stopped { fatal, .. } => {
-                    StreamingError::RemoteError(RemoteError::new(self.target, *fatal))
-                }
-                unreachable @ LinkError::Unreachable { .. } => {
-                    StreamingError::Unreachable(Unreachable::new(&unreachable))
-                }
-            }),
+            sent = self.link.snapshot(vote, snapshot) => sent.map_err(|error| self.snapshot_error(error)),
         }
+    }
+
+    fn backoff(&self) -> Backoff {
+        Backoff::new(std::iter::repeat(BACK_OFF))
     }
 }

@@ -82,6 +82,10 @@ pub struct NetConfig {
     pub limits: NetLimits,
 }
 
+/// What connects the network with whoever talks to other nodes: see [`crate::peers::Peers::new`].
+#[derive(Debug)]
+pub struct PeerDoor {}
+
 /// Why a node could not take part in the network.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -159,6 +163,19 @@ impl Network {
         let driver = Driver::new(swarm, listeners, Arc::clone(&service), Arc::clone(&shared), closed.clone());
         runtime.spawn("swarm", driver.run());
         Ok(Self { service, shared, closed })
+    }
+
+    /// The same, and lets `door`'s owner open streams to other nodes and take theirs.
+    ///
+    /// # Errors
+    /// [`NetError`]; it names the address.
+    pub async fn start_with(
+        config: NetConfig,
+        handler: Arc<dyn Handler>,
+        _door: PeerDoor,
+        runtime: Runtime,
+    ) -> Result<Self, NetError> {
+        Self::start(config, handler, runtime).await
     }
 
     /// Who this node is to its peers.
