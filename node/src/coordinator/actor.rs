@@ -24,7 +24,7 @@ use super::{
     Shared,
     draft::{Draft, Hunter, Party},
     events::Ready,
-    inbox::{Answer, Class, stopping},
+    inbox::{Answer, Class, Order, stopping},
     waiters::{Ticket, Waiter, Waiters},
 };
 use crate::{
@@ -246,7 +246,7 @@ impl Actor {
     /// Takes commands that need no look-ahead.
     fn take(&mut self, class: Class, colony: &Colony, draft: &mut Draft) {
         while let Some(order) = self.shared.inbox.take(class, draft.room()) {
-            match may_ask(colony, &order.item.by) {
+            match may_ask(colony, &order, self.runtime.now()) {
                 Ok(()) => draft.add(order),
                 Err(refusal) => order.caller.answer(Err(refusal)),
             }
@@ -412,12 +412,16 @@ impl Drop for Actor {
 }
 
 /// Who may put a command into the log at all; everything finer is decided by the rules. It keeps strangers, who can
-/// sign as many requests as they like, off the disk.
-fn may_ask(colony: &Colony, by: &Identity) -> Result<(), Refusal> {
+/// sign as many requests as they like, off the disk: they need a ticket that lets them in.
+fn may_ask(colony: &Colony, order: &Order, now: Timestamp) -> Result<(), Refusal> {
+    let by = &order.item.by;
     if *by == colony.id() {
         return Ok(());
     }
-    colony.may_read(by)
+    match &order.joining {
+        Some(joining) => colony.may_join(by, &joining.ticket, &joining.member, now),
+        None => colony.may_read(by),
+    }
 }
 
 /// The answer to an ask that found nothing.

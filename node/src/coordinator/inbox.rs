@@ -19,8 +19,10 @@ use colony_protocol::{
     command::{Assign, Command},
     entry::Item,
     envelope::RequestId,
+    model::member::NewMember,
     refusal::Refusal,
     reply::Reply,
+    ticket::SignedTicket,
     time::Timestamp,
 };
 use tokio::sync::{Notify, oneshot};
@@ -73,8 +75,27 @@ pub(super) struct Order {
     pub(super) expires: Timestamp,
     /// What it asks for, if it asks for work.
     pub(super) ask: Option<Assign>,
+    /// The ticket and who bears it, if it asks to become a member.
+    pub(super) joining: Option<Box<Joining>>,
     /// Whom to tell.
     pub(super) caller: Caller,
+}
+
+/// What somebody shows who is no member yet.
+#[derive(Debug)]
+pub(super) struct Joining {
+    /// Its ticket.
+    pub(super) ticket: SignedTicket,
+    /// What it says about itself.
+    pub(super) member: NewMember,
+}
+
+impl Joining {
+    /// What a command shows, if it asks to become a member.
+    fn of(command: &Command) -> Option<Box<Self>> {
+        let Command::Join { ticket, member } = command else { return None };
+        Some(Box::new(Self { ticket: ticket.clone(), member: member.clone() }))
+    }
 }
 
 /// Whom to tell how a command went.
@@ -161,7 +182,8 @@ impl Inbox {
         let share = self.share(bytes)?;
         let ask = if let Command::Assign(ask) = command { Some(ask.clone()) } else { None };
         let (reply, answer) = oneshot::channel();
-        let order = Order { item, request, expires, ask, caller: Caller { reply, _share: share } };
+        let caller = Caller { reply, _share: share };
+        let order = Order { item, request, expires, ask, joining: Joining::of(command), caller };
         {
             let mut queues = self.lock();
             if queues.closed {

@@ -55,6 +55,12 @@ pub(super) fn body(
 ) -> Result<Checked, Refusal> {
     body.check(&body.colony, node, now)?;
     let ask = decode(&body)?;
+    // Anybody can make up a ticket; here, on the pool, that costs nobody else anything.
+    if let Ask::Command(command) = &ask
+        && let Command::Join { ticket, .. } = &**command
+    {
+        ticket.verify()?;
+    }
     let signed = Bytes::new(request).map_err(|_| EnvelopeError::TooLarge)?;
     Ok(Checked { item: Item { by, signed }, request: body.request, expires: body.expires, ask })
 }

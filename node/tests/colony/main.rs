@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
 mod full_disk;
+mod joining;
 mod lab;
 mod lasting;
 mod programs;
