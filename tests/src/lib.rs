@@ -7,15 +7,20 @@
 //! * [`binary`] - where the binary is, built if need be;
 //! * [`home`] - a user's home that lasts as long as a test, and commands run in it;
 //! * [`outcome`] - what a command left behind, with a deadline so that no test hangs;
-//! * [`dev`] - a running development colony: ready line, kill -9, memory;
+//! * [`cluster`] - a colony of real processes that joined by tickets, to kill, pause and cut off;
+//! * [`crowd`] - many clients at once, everything they ask and are told recorded;
+//! * [`dev`] - a running development colony;
 //! * [`history`] - what clients asked and were told under load, and what must then be true;
 //! * [`observed`] - every call of many clients, and whether an honest colony could have answered them so;
 //! * [`mount`] - a disk that can be full or read-only;
+//! * [`served`] - a running node: ready line, kill -9, pauses, memory;
 //! * [`parameter`] - counts that make a test long;
 //! * [`document`] - the command blocks of a Markdown file, run as written.
 
 pub mod badboy;
 pub mod binary;
+pub mod cluster;
+pub mod crowd;
 pub mod dev;
 pub mod document;
 pub mod history;
@@ -24,3 +29,4 @@ pub mod mount;
 pub mod observed;
 pub mod outcome;
 pub mod parameter;
+pub mod served;

@@ -1,0 +1,98 @@
+//! Sends one signed submit twice, over different nodes, at once or one after the other: it is one request, with one answer.
+
+use std::{sync::Arc, time::Duration};
+
+use colony_node::client::Transport;
+use colony_protocol::{
+    bounded::{Bytes, List, Text},
+    command::Command,
+    envelope::{Body, RequestId, Signed},
+    identity::{Identity, SecretKey},
+    model::ProcessId,
+    refusal::Refusal,
+    reply::{Reply, Response},
+    rpc,
+    time::{Span, Timestamp},
+};
+
+use super::{Context, submitter};
+use crate::observed::clock::Moment;
+
+/// How long one attempt may take.
+const ATTEMPT: Duration = Duration::from_secs(5);
+/// How long a request is valid.
+const LIFETIME: Span = Span::from_secs(30);
+/// Between two pairs.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A way to one node for signed bytes.
+pub type Raw = Arc<dyn Transport>;
+
+pub(super) async fn run(mut context: Context, doors: Vec<Raw>, key: SecretKey) {
+    while context.goes_on() {
+        tokio::time::sleep(PAUSE).await;
+        let (Some(one), Some(two)) = (context.chance.one_of(&doors), context.chance.one_of(&doors)) else {
+            return;
+        };
+        let (tags, items) = submitter::items(&context.record, 2);
+        let Ok(items) = List::new(items) else { return };
+        let request = signed(&context, &key, &Command::Submit { items });
+        let begin = Moment::now();
+        let (first, second) = if context.chance.below(2) == 0 {
+            futures::future::join(submit(one, &request), submit(two, &request)).await
+        } else {
+            let first = submit(one, &request).await;
+            (first, submit(two, &request).await)
+        };
+        let end = Moment::now();
+        if let (Some(first), Some(second)) = (&first, &second)
+            && first != second
+        {
+            let told = format!("one request, two answers: {first:?} and {second:?}");
+            context.record.observed().surprise(told);
+        }
+        match [first, second].into_iter().flatten().find_map(Result::ok) {
+            Some(ids) => submitter::record(&context.record, &context.client, begin, end, ids, tags),
+            None => {
+                let by = context.client.identity();
+                context.record.observed().maybe_submitted(by, begin, tags);
+            }
+        }
+    }
+}
+
+/// One attempt: what was said for good.
+async fn submit(door: &Raw, request: &[u8]) -> Option<Result<Vec<ProcessId>, Refusal>> {
+    let outcome = door.call(request.to_vec(), ATTEMPT).await.ok()?;
+    match rpc::decode_outcome(&outcome).ok()? {
+        Ok(Response::Reply(Reply::Submitted(ids))) => Some(Ok(ids)),
+        Ok(_) | Err(Refusal::Unavailable(_) | Refusal::Busy(_)) => None,
+        Err(refusal) => Some(Err(refusal)),
+    }
+}
+
+fn signed(context: &Context, key: &SecretKey, command: &Command) -> Vec<u8> {
+    let runtime = context.client.runtime();
+    sign(context.client.colony(), key, command, runtime.now(), RequestId::from_bytes(runtime.random()))
+}
+
+/// The bytes of a command as they travel.
+fn sign(
+    colony: Identity,
+    key: &SecretKey,
+    command: &Command,
+    issued: Timestamp,
+    request: RequestId,
+) -> Vec<u8> {
+    let body = Body {
+        colony,
+        kind: Text::cut(command.kind()),
+        audience: colony,
+        request,
+        issued,
+        expires: issued.after(LIFETIME),
+        grants: List::default(),
+        payload: Bytes::new(command.encode().unwrap()).unwrap(),
+    };
+    Signed::sign(&body, key).unwrap().to_bytes().unwrap()
+}

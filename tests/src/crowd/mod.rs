@@ -1,0 +1,249 @@
+//! Clients at work, all at once, everything they ask and are told recorded.
+//!
+//! Submitters queue tagged work; executors take it, say that they are alive, end it, give it back, fall silent and come back
+//! late; readers look at what was queued and at what is long over; echoes send one signed request twice, over different
+//! nodes, and expect one answer. A crowd never decides whether an answer was right: it only records.
+//!
+//! Their work has no time limits and unlimited retries, so that only they themselves can end it.
+
+mod echo;
+mod executor;
+mod member;
+mod reader;
+mod submitter;
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use colony_node::client::{Client, ClientError};
+use colony_protocol::{
+    identity::Identity,
+    model::{Process, ProcessId},
+    query::{PAGE_MAX, ProcessFilter, Query},
+    refusal::Refusal,
+    reply::Answer,
+};
+use colony_simulations::chance::Chance;
+use tokio::task::JoinHandle;
+
+pub use echo::Raw;
+pub use member::{TYPE, executor_key, register, user_key};
+
+use crate::observed::{Observed, clock::Moment};
+
+/// How long a client may take to come to the end of a call: longer than all its retries.
+const STOP: Duration = Duration::from_secs(90);
+
+/// What a run has shown so far, shared by all clients.
+#[derive(Debug, Clone, Default)]
+pub struct Record {
+    observed: Arc<Mutex<Observed>>,
+    marks: Arc<AtomicU64>,
+    /// Some ids that were told, for readers to look at.
+    known: Arc<Mutex<Vec<ProcessId>>>,
+}
+
+/// Ids that readers remember.
+const KNOWN: usize = 512;
+
+impl Record {
+    /// What was observed.
+    #[must_use]
+    pub fn observed(&self) -> MutexGuard<'_, Observed> {
+        // A client that panicked has been reported already.
+        self.observed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number for a result or an item that nobody else has.
+    fn mark(&self) -> u64 {
+        self.marks.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn remember(&self, ids: impl IntoIterator<Item = ProcessId>, chance: &mut Chance) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for id in ids {
+            if known.len() < KNOWN {
+                known.push(id);
+            } else {
+                let place = usize::try_from(chance.below(KNOWN as u64)).unwrap_or_default();
+                known[place] = id;
+            }
+        }
+    }
+
+    fn known(&self, chance: &mut Chance) -> Option<ProcessId> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        chance.one_of(&known).copied()
+    }
+}
+
+/// How many of each.
+#[derive(Debug, Clone, Copy)]
+pub struct Mix {
+    /// Clients that queue work.
+    pub submitters: usize,
+    /// Clients that do it.
+    pub executors: usize,
+    /// Clients that look.
+    pub readers: usize,
+    /// Clients that send everything twice.
+    pub echoes: usize,
+    /// Whether executors make mistakes: fall silent, come late, use old tokens.
+    pub is_careless: bool,
+    /// A pause between the calls of a submitter, so that the queue stays short in a long run.
+    pub pause: Duration,
+}
+
+impl Mix {
+    /// Everything that happens.
+    pub const ALL: Self = Self {
+        submitters: 4,
+        executors: 4,
+        readers: 2,
+        echoes: 1,
+        is_careless: true,
+        pause: Duration::from_millis(5),
+    };
+    /// Diligent executors, to empty the queue.
+    pub const DRAIN: Self = Self {
+        submitters: 0,
+        executors: 4,
+        readers: 1,
+        echoes: 0,
+        is_careless: false,
+        pause: Duration::ZERO,
+    };
+}
+
+/// Clients at work until they are stopped.
+#[derive(Debug)]
+pub struct Crowd {
+    stop: Arc<AtomicBool>,
+    tasks: Vec<JoinHandle<()>>,
+    /// Who they are.
+    identities: Vec<Identity>,
+}
+
+/// What each client needs.
+struct Context {
+    client: Client,
+    record: Record,
+    chance: Chance,
+    stop: Arc<AtomicBool>,
+}
+
+impl Context {
+    fn goes_on(&self) -> bool {
+        !self.stop.load(Ordering::Relaxed)
+    }
+}
+
+impl Crowd {
+    /// Starts one. `doors` are the ways into the colony; the clients share them out. `generation` keeps the executors apart from
+    /// those of another crowd, whose leases must run out.
+    #[must_use]
+    pub fn start(doors: &[Door], mix: Mix, generation: u64, record: &Record, chance: &mut Chance) -> Self {
+        let mut crowd =
+            Self { stop: Arc::new(AtomicBool::new(false)), tasks: Vec::new(), identities: Vec::new() };
+        let mut place = 0;
+        let mut door = || {
+            place += 1;
+            &doors[(place - 1) % doors.len()]
+        };
+        for number in 0..mix.executors {
+            let context =
+                crowd.context(&door().client.with_key(executor_key(generation, number)), record, chance);
+            crowd.tasks.push(tokio::spawn(executor::run(context, mix.is_careless)));
+        }
+        for number in 0..mix.submitters {
+            let context = crowd.context(&door().client.with_key(user_key(number)), record, chance);
+            crowd.tasks.push(tokio::spawn(submitter::run(context, mix.pause)));
+        }
+        for number in 0..mix.readers {
+            let context = crowd.context(&door().client.with_key(user_key(number)), record, chance);
+            crowd.tasks.push(tokio::spawn(reader::run(context)));
+        }
+        for number in 0..mix.echoes {
+            let context = crowd.context(&door().client.with_key(user_key(number)), record, chance);
+            let raw = doors.iter().map(|door| door.raw.clone()).collect();
+            crowd.tasks.push(tokio::spawn(echo::run(context, raw, user_key(number))));
+        }
+        crowd
+    }
+
+    fn context(&mut self, client: &Client, record: &Record, chance: &mut Chance) -> Context {
+        self.identities.push(client.identity());
+        Context {
+            client: client.clone(),
+            record: record.clone(),
+            chance: chance.split(),
+            stop: Arc::clone(&self.stop),
+        }
+    }
+
+    /// Lets every call under way come to its end, so that each is recorded.
+    ///
+    /// # Panics
+    /// If a client hangs or panicked.
+    pub async fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for task in self.tasks {
+            tokio::time::timeout(STOP, task).await.expect("a client hangs").unwrap();
+        }
+    }
+}
+
+/// A way into the colony.
+#[derive(Debug, Clone)]
+pub struct Door {
+    /// For calls that retry by themselves.
+    pub client: Client,
+    /// The same way for raw bytes.
+    pub raw: Raw,
+}
+
+/// Whether a call may have been carried out although it failed. Everything that is not a clear refusal may.
+#[must_use]
+pub const fn is_maybe(error: &ClientError) -> bool {
+    matches!(
+        error,
+        ClientError::Transport(_)
+            | ClientError::Refused(
+                Refusal::Unavailable(_) | Refusal::Busy(_) | Refusal::Replayed | Refusal::Envelope(_)
+            )
+    )
+}
+
+/// All processes there are, page by page, over one client.
+///
+/// # Errors
+/// The first call that failed.
+pub async fn all_processes(client: &Client) -> Result<Vec<Process>, ClientError> {
+    let mut processes = Vec::new();
+    let mut before = None;
+    loop {
+        let filter = ProcessFilter { before, limit: PAGE_MAX, ..ProcessFilter::default() };
+        let Answer::Processes(page) = client.query(&Query::Processes(filter)).await? else {
+            return Err(ClientError::Unexpected("to processes"));
+        };
+        let Some(oldest) = page.iter().map(Process::number).min() else { return Ok(processes) };
+        before = Some(oldest);
+        processes.extend(page);
+    }
+}
+
+/// Looks at everything and records it as what there is at the end.
+///
+/// # Errors
+/// The first call that failed.
+pub async fn record_end(client: &Client, record: &Record) -> Result<(), ClientError> {
+    let begin = Moment::now();
+    let processes = all_processes(client).await?;
+    record.observed().end(client.identity(), begin, Moment::now(), &processes);
+    Ok(())
+}
