@@ -1,9 +1,11 @@
 //! The bytes of a snapshot on its way: rows in key order, cut into chunks that fit a message.
 //!
 //! One version byte, then for each row the lengths of key and value and the two themselves, then an end mark with the
-//! number of rows. Chunk borders fall anywhere: a row may be larger than a chunk. A reader keeps at most one row.
+//! number of rows and a checksum of them all: parts of two snapshots, or of two programs' snapshots, never make one.
+//! Chunk borders fall anywhere: a row may be larger than a chunk. A reader keeps at most one row.
 
 use colony_protocol::colony::RowKey;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Largest chunk. It fits a message beside its envelope and is staged as one value.
 pub const CHUNK_MAX: usize = 1024 * 1024;
@@ -12,7 +14,7 @@ const ROW_MAX: usize = 64 * 1024 * 1024;
 /// Largest key a reader accepts.
 const KEY_MAX: usize = 64;
 /// The version this program writes.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Stands where a key's length would: no more rows follow, but their number.
 const END: u32 = u32::MAX;
 
@@ -21,8 +23,28 @@ pub(crate) fn write_start(out: &mut Vec<u8>) {
     out.push(VERSION);
 }
 
+/// The rows written or read so far, as the end mark tells them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Tally {
+    rows: u64,
+    checksum: u64,
+}
+
+impl Tally {
+    fn add(&mut self, frame: &[u8]) {
+        self.rows = self.rows.saturating_add(1);
+        self.checksum = xxh3_64_with_seed(frame, self.checksum);
+    }
+}
+
 /// Appends a row.
-pub(crate) fn write_row(out: &mut Vec<u8>, key: &[u8], value: &[u8]) -> Result<(), FrameError> {
+pub(crate) fn write_row(
+    out: &mut Vec<u8>,
+    tally: &mut Tally,
+    key: &[u8],
+    value: &[u8],
+) -> Result<(), FrameError> {
+    let start = out.len();
     let length = |bytes: &[u8], max: usize| match u32::try_from(bytes.len()) {
         Ok(length) if bytes.len() <= max => Ok(length),
         _ => Err(FrameError::TooLong { length: bytes.len() }),
@@ -31,13 +53,15 @@ pub(crate) fn write_row(out: &mut Vec<u8>, key: &[u8], value: &[u8]) -> Result<(
     out.extend_from_slice(&length(value, ROW_MAX)?.to_be_bytes());
     out.extend_from_slice(key);
     out.extend_from_slice(value);
+    tally.add(out.get(start..).unwrap_or_default());
     Ok(())
 }
 
 /// Appends the end of a stream.
-pub(crate) fn write_end(out: &mut Vec<u8>, rows: u64) {
+pub(crate) fn write_end(out: &mut Vec<u8>, tally: Tally) {
     out.extend_from_slice(&END.to_be_bytes());
-    out.extend_from_slice(&rows.to_be_bytes());
+    out.extend_from_slice(&tally.rows.to_be_bytes());
+    out.extend_from_slice(&tally.checksum.to_be_bytes());
 }
 
 /// Puts rows together again from chunks.
@@ -48,7 +72,7 @@ pub(crate) struct RowReader {
     taken: usize,
     started: bool,
     ended: bool,
-    rows: u64,
+    tally: Tally,
 }
 
 impl RowReader {
@@ -88,8 +112,9 @@ impl RowReader {
         };
         let key = RowKey::from_bytes(key).ok_or(FrameError::Key)?;
         let value = value.to_vec();
-        self.taken = self.taken.saturating_add(value_at).saturating_add(value_length);
-        self.rows = self.rows.saturating_add(1);
+        let end = self.taken.saturating_add(value_at).saturating_add(value_length);
+        self.tally.add(self.buffer.get(self.taken..end).unwrap_or_default());
+        self.taken = end;
         Ok(Some((key, value)))
     }
 
@@ -99,12 +124,17 @@ impl RowReader {
     }
 
     fn read_end(&mut self) -> Result<Option<(RowKey, Vec<u8>)>, FrameError> {
-        let Some(count) = self.peek(4, 8).and_then(|bytes| bytes.try_into().ok()) else { return Ok(None) };
-        if self.ended || u64::from_be_bytes(count) != self.rows {
+        let number =
+            |offset| self.peek(offset, 8).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
+        let (Some(rows), Some(checksum)) = (number(4), number(12)) else { return Ok(None) };
+        if self.ended || rows != self.tally.rows {
             return Err(FrameError::Incomplete);
         }
+        if checksum != self.tally.checksum {
+            return Err(FrameError::Checksum);
+        }
         self.ended = true;
-        self.taken = self.taken.saturating_add(12);
+        self.taken = self.taken.saturating_add(20);
         Ok(None)
     }
 
@@ -137,6 +167,9 @@ pub enum FrameError {
         /// The length.
         length: usize,
     },
+    /// Its rows are not those that were sent.
+    #[error("the snapshot's checksum is wrong")]
+    Checksum,
     /// It ended early, or holds another number of rows than it says.
     #[error("the snapshot is incomplete")]
     Incomplete,
@@ -149,10 +182,11 @@ mod tests {
     fn stream(rows: &[(RowKey, Vec<u8>)]) -> Vec<u8> {
         let mut out = Vec::new();
         write_start(&mut out);
+        let mut tally = Tally::default();
         for (key, value) in rows {
-            write_row(&mut out, &key.to_bytes(), value).unwrap();
+            write_row(&mut out, &mut tally, &key.to_bytes(), value).unwrap();
         }
-        write_end(&mut out, rows.len() as u64);
+        write_end(&mut out, tally);
         out
     }
 
@@ -186,6 +220,16 @@ mod tests {
         let bytes = stream(&[(RowKey::Meta, vec![1, 2, 3]), (RowKey::Process(7), vec![4])]);
         for end in 0..bytes.len() {
             assert_eq!(read([bytes[..end].to_vec()]), Err(FrameError::Incomplete), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_found_wherever_it_is() {
+        let bytes = stream(&[(RowKey::Meta, vec![1, 2, 3]), (RowKey::Process(7), vec![4])]);
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            read([changed]).unwrap_err();
         }
     }
 

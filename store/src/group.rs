@@ -3,7 +3,10 @@
 //! Locks are taken in this order: the colony, then what is pending. Neither is held while anything is awaited. A cut is
 //! sent to the writer while both are held, so cuts reach it in the order they were made.
 
-use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{
+    Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    atomic::{AtomicU32, Ordering},
+};
 
 use colony_protocol::{
     colony::{Colony, Event},
@@ -16,6 +19,7 @@ use crate::{
     StoreFailure,
     operation::{Done, Edit, Operation, Urgency},
     pending::Pending,
+    snapshot::Transfers,
     tables::Slot,
 };
 
@@ -28,9 +32,17 @@ pub(crate) struct Link {
     pub(crate) database: Arc<Database>,
     pub(crate) outbox: mpsc::Sender<Operation>,
     pub(crate) failure: watch::Receiver<Option<StoreFailure>>,
+    /// The lowest slot that was never used.
+    pub(crate) unused: Arc<AtomicU32>,
 }
 
 impl Link {
+    /// A slot for something new, if one is left.
+    pub(crate) fn new_slot(&self) -> Option<Slot> {
+        let used = self.unused.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |slot| slot.checked_add(1));
+        used.ok().map(Slot)
+    }
+
     /// A view of everything committed.
     pub(crate) fn read(&self) -> Result<ReadTransaction, StoreFailure> {
         Ok(self.database.begin_read()?)
@@ -78,8 +90,7 @@ pub(crate) struct Group {
     pub(crate) events: EventSink,
     colony: RwLock<Colony>,
     pending: Mutex<Pending>,
-    /// Counts the snapshots this node began to receive: only the parts of the last one are taken.
-    pub(crate) receiving: Mutex<u64>,
+    pub(crate) transfers: Transfers,
 }
 
 impl Group {
@@ -98,7 +109,7 @@ impl Group {
             events,
             colony: RwLock::new(colony),
             pending: Mutex::new(pending),
-            receiving: Mutex::new(0),
+            transfers: Transfers::default(),
         }
     }
 

@@ -14,6 +14,7 @@
 //! This crate starts no thread and no task, reads no clock and draws no random number: its caller does.
 
 mod apply;
+mod chunks;
 mod disk;
 mod encoding;
 mod failure;
@@ -33,6 +34,7 @@ mod tests;
 mod view;
 mod writer;
 
+pub use chunks::Chunks;
 pub use disk::{Disk, FORMAT_VERSION, OpenError, Options};
 pub use failure::{FailureKind, StoreFailure};
 pub use frames::{CHUNK_MAX, FrameError};
@@ -43,7 +45,7 @@ pub use member::{
     ColonyTypes, EngineError, LogId, MemberId, MemberInfo, Membership, Outcomes, SnapshotMeta,
     StoredMembership, Vote,
 };
-pub use snapshot::{Chunks, Snapshot, SnapshotError};
-pub use store::{ColonyStore, OpenColonyError, Store};
+pub use snapshot::{Snapshot, SnapshotError};
+pub use store::{ColonyStore, ForgetError, OpenColonyError, Store};
 pub use view::ColonyView;
 pub use writer::Writer;

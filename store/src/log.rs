@@ -2,7 +2,13 @@
 //!
 //! The tail is in memory too: an entry can be read as soon as it was appended, and is let go of only after it is on disk.
 //! Purging moves a mark and removes nothing: entries hold what members signed, which is the evidence of the colony's
-//! history. What may never happen: an acknowledged append that a restart does not find, a hole in the log.
+//! history.
+//!
+//! Entries that a new coordinator contradicts are cut off. A deposed coordinator's replication may still be reading then:
+//! its reader is of the log *as it was*, and gives nothing any more, rather than entries of two logs as one.
+//!
+//! What may never happen: an acknowledged append that a restart does not find; a hole in the log, or an entry given that
+//! does not follow the one asked for; a purge mark on disk beyond the state on disk.
 
 use std::{
     collections::BTreeMap,
@@ -35,11 +41,13 @@ const READ_BYTES: usize = 1024 * 1024;
 pub struct LogStore<C: ColonyTypes> {
     group: Arc<Group>,
     log: SharedLog<C>,
+    /// For a reader, how often the log had been cut when it was made; later it reads nothing.
+    as_of: Option<u64>,
 }
 
 impl<C: ColonyTypes> Clone for LogStore<C> {
     fn clone(&self) -> Self {
-        Self { group: self.group.clone(), log: self.log.clone() }
+        Self { group: self.group.clone(), log: self.log.clone(), as_of: self.as_of }
     }
 }
 
@@ -64,7 +72,10 @@ struct Log<C: ColonyTypes> {
     /// Whether `committed` moved since it was last sent to the disk.
     committed_moved: bool,
     purged: Option<LogId>,
+    /// The last entry, or what the log begins after if it is empty.
     last: Option<LogId>,
+    /// Counts how often entries were cut off.
+    cuts: u64,
     /// Entries up to here are on disk.
     durable: Option<u64>,
     tail: BTreeMap<u64, Cached<C>>,
@@ -91,13 +102,14 @@ impl<C: ColonyTypes> SharedLog<C> {
             None => None,
         };
         let purged = log_id(Fact::Purged, "the purged log id")?;
-        let last = last_below::<C>(group, u64::MAX)?.max(purged);
+        let last = later(last_below::<C>(group, u64::MAX)?, purged);
         Ok(Self(Arc::new(Mutex::new(Log {
             vote,
             committed: log_id(Fact::Committed, "the committed log id")?,
             committed_moved: false,
             purged,
             last,
+            cuts: 0,
             durable: last.map(|id| id.index),
             tail: BTreeMap::new(),
             tail_bytes: 0,
@@ -106,6 +118,11 @@ impl<C: ColonyTypes> SharedLog<C> {
 
     fn lock(&self) -> Result<MutexGuard<'_, Log<C>>, StoreFailure> {
         self.0.lock().map_err(|_| StoreFailure::poisoned())
+    }
+
+    /// Entries up to this one are not part of the log any more.
+    pub(crate) fn purged(&self) -> Result<Option<LogId>, StoreFailure> {
+        Ok(self.lock()?.purged)
     }
 
     /// A snapshot stands for all entries up to `upto`: the log goes on after it. Entries above `applied` were never
@@ -163,8 +180,8 @@ impl<C: ColonyTypes> Log<C> {
 
     /// Nothing up to `upto` is part of the log any more.
     fn forget_through(&mut self, upto: LogId) {
-        self.purged = self.purged.max(Some(upto));
-        self.last = self.last.max(self.purged);
+        self.purged = later(self.purged, Some(upto));
+        self.last = later(self.last, self.purged);
         let kept = self.tail.split_off(&upto.index.saturating_add(1));
         self.replace_tail(kept);
     }
@@ -175,6 +192,7 @@ impl<C: ColonyTypes> Log<C> {
         kept.split_off(&from);
         self.replace_tail(kept);
         self.durable = self.durable.min(from.checked_sub(1));
+        self.cuts = self.cuts.saturating_add(1);
     }
 
     fn replace_tail(&mut self, tail: BTreeMap<u64, Cached<C>>) {
@@ -200,6 +218,13 @@ impl<C: ColonyTypes> Log<C> {
     }
 }
 
+/// The one that comes later in the log. Ids are in the order of their terms first: an entry that nobody agreed to may have
+/// a higher term, and so a greater id, than a snapshot that goes beyond it.
+fn later(one: Option<LogId>, other: Option<LogId>) -> Option<LogId> {
+    let place = |id: &Option<LogId>| id.map(|id| id.index);
+    if place(&one) > place(&other) { one } else { other }
+}
+
 /// The last entry on disk below an index.
 fn last_below<C: ColonyTypes>(group: &Group, index: u64) -> Result<Option<LogId>, StoreFailure> {
     let Slot(slot) = group.slot;
@@ -212,7 +237,7 @@ fn last_below<C: ColonyTypes>(group: &Group, index: u64) -> Result<Option<LogId>
 
 impl<C: ColonyTypes> LogStore<C> {
     pub(crate) const fn new(group: Arc<Group>, log: SharedLog<C>) -> Self {
-        Self { group, log }
+        Self { group, log, as_of: None }
     }
 
     /// The entries of a range, from the tail and, for what is older, from disk; stops after about `most` bytes.
@@ -225,7 +250,7 @@ impl<C: ColonyTypes> LogStore<C> {
         let (start, border, tail) = {
             let log = self.log.lock()?;
             let (start, end) = log.clamp(range);
-            if start >= end {
+            if start >= end || self.is_outdated(&log) {
                 return Ok(Vec::new());
             }
             let border = log.tail.first_key_value().map_or(end, |(first, _)| end.min(*first));
@@ -243,10 +268,18 @@ impl<C: ColonyTypes> LogStore<C> {
         }
         let mut budget = Budget(most);
         let (mut entries, whole) = self.entries_on_disk(start, border, &mut budget)?;
+        if self.is_outdated(&*self.log.lock()?) {
+            return Ok(Vec::new());
+        }
         if whole {
             entries.extend(tail);
         }
         Ok(entries)
+    }
+
+    /// Whether this reads a log that has been cut since.
+    fn is_outdated(&self, log: &Log<C>) -> bool {
+        self.as_of.is_some_and(|cuts| cuts != log.cuts)
     }
 
     fn entries_on_disk(
@@ -258,15 +291,26 @@ impl<C: ColonyTypes> LogStore<C> {
         let Slot(slot) = self.group.slot;
         let table = self.group.link.read()?.open_table(LOG)?;
         let mut entries = Vec::new();
+        let mut next = None;
         for found in table.range((slot, start)..(slot, end))? {
             let (key, value) = found?;
             if !budget.spend(value.value().len()) {
                 return Ok((entries, false));
             }
             let (_, index) = key.value();
+            if next.is_some_and(|next| next != index) {
+                break;
+            }
             entries.push(encoding::open_entry(index, value.value())?);
+            next = Some(index.saturating_add(1));
         }
-        Ok((entries, true))
+        // A reader may have been overtaken by a cut, which it sees next.
+        match next {
+            Some(missing) if missing != end && self.as_of.is_none() => {
+                Err(StoreFailure::damaged(format!("log entry {missing} is missing")))
+            }
+            _ => Ok((entries, next.is_none_or(|next| next == end))),
+        }
     }
 
     async fn cut_from(&self, from: u64) -> Result<(), StoreFailure> {
@@ -276,7 +320,7 @@ impl<C: ColonyTypes> LogStore<C> {
             log.forget_from(from);
             // Until the cut is on disk, the last entry below it bounds what can be read.
             let below = log.tail.last_key_value().map(|(_, cached)| cached.entry.log_id);
-            log.last = below.max(last_below::<C>(&self.group, from)?).max(log.purged);
+            log.last = later(later(below, last_below::<C>(&self.group, from)?), log.purged);
             to
         };
         self.group.link.commit(self.group.slot, vec![Edit::CutLog { from, to }]).await?;
@@ -286,19 +330,40 @@ impl<C: ColonyTypes> LogStore<C> {
     }
 
     async fn purge_through(&self, upto: LogId) -> Result<(), StoreFailure> {
+        self.until_installed(upto).await?;
         // A restart replays the log from the flushed state on: nothing beyond it may go.
         self.group.flush().await?;
         let fact = Edit::Fact(Fact::Purged, encoding::seal(&StoredLogId::from(upto))?);
         let permit = self.group.link.reserve().await?;
         self.log.lock()?.forget_through(upto);
         // Losing the mark in a crash loses nothing: the entries are still there.
-        permit.send(Operation {
-            slot: self.group.slot,
-            edits: vec![fact],
-            urgency: Urgency::WithNext,
-            done: Box::new(|_| {}),
-        });
+        if self.group.pending()?.applied().map(|id| id.index) >= Some(upto.index) {
+            permit.send(Operation {
+                slot: self.group.slot,
+                edits: vec![fact],
+                urgency: Urgency::WithNext,
+                done: Box::new(|_| {}),
+            });
+        }
         Ok(())
+    }
+
+    /// The engine tells the log to begin after a snapshot before the state machine has installed it. What is appended
+    /// after that would be acknowledged by a log with a hole in front, if the power went before the snapshot is there: so
+    /// the log waits for it. An install that fails stops the engine and ends the waiting.
+    async fn until_installed(&self, upto: LogId) -> Result<(), StoreFailure> {
+        let transfers = &self.group.transfers;
+        loop {
+            let settled = transfers.settled.notified();
+            tokio::pin!(settled);
+            // Whatever settles from here on wakes it.
+            settled.as_mut().enable();
+            let applied = self.group.pending()?.applied().map(|id| id.index);
+            if applied >= Some(upto.index) || !transfers.may_install()? {
+                return Ok(());
+            }
+            settled.await;
+        }
     }
 
     async fn send_append(
@@ -354,8 +419,15 @@ impl<C: ColonyTypes> RaftLogReader<C> for LogStore<C> {
         self.entries(range, usize::MAX).map_err(engine_error(ErrorSubject::Logs, ErrorVerb::Read))
     }
 
+    /// For a follower that is behind: entries from `start` on or none, never later ones. (After none the engine asks
+    /// again, and sends a snapshot once it knows that the log begins later.)
     async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> Result<Vec<C::Entry>, EngineError> {
-        self.entries(start..end, READ_BYTES).map_err(engine_error(ErrorSubject::Logs, ErrorVerb::Read))
+        let entries = self.entries(start..end, READ_BYTES);
+        let mut entries = entries.map_err(engine_error(ErrorSubject::Logs, ErrorVerb::Read))?;
+        if entries.first().is_some_and(|first| first.log_id.index != start) {
+            entries.clear();
+        }
+        Ok(entries)
     }
 }
 
@@ -367,8 +439,11 @@ impl<C: ColonyTypes> RaftLogStorage<C> for LogStore<C> {
         Ok(LogState { last_purged_log_id: log.purged, last_log_id: log.last })
     }
 
+    /// The engine makes one for each replication it starts as coordinator, and none of those outlives a cut of the log:
+    /// a coordinator never cuts its own.
     async fn get_log_reader(&mut self) -> Self {
-        self.clone()
+        let as_of = self.log.0.lock().map_or(u64::MAX, |log| log.cuts);
+        Self { as_of: Some(as_of), ..self.clone() }
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), EngineError> {

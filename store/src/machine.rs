@@ -21,8 +21,8 @@ use crate::{
     log::{SharedLog, engine_error},
     operation::{Edit, Operation, Urgency},
     snapshot,
-    tables::ROWS,
-    view::row_on_disk,
+    store::live_rows,
+    tables::{ROWS, Rows, Slot},
 };
 
 /// The state machine of one colony.
@@ -58,7 +58,7 @@ impl<C: ColonyTypes> StateMachine<C> {
                 pending.set_membership(membership);
             }
             pending.record(id, colony.now(), std::mem::take(&mut out.changes), &|key| {
-                row_on_disk(&self.group.link.read()?.open_table(ROWS)?, self.group.slot, key)
+                Rows::open(&self.group.link.read()?, self.group.slot)?.get(key)
             })?;
             outcomes
         };
@@ -68,25 +68,27 @@ impl<C: ColonyTypes> StateMachine<C> {
         Ok(outcomes)
     }
 
+    /// Keeps no snapshot for a transfer that has taken too long.
+    fn let_go(&self) -> Result<(), StoreFailure> {
+        let applied = self.group.pending()?.applied();
+        self.group.transfers.let_go(applied, self.log.purged()?)
+    }
+
     async fn install(&self, meta: &SnapshotMeta, snapshot: Snapshot) -> Result<(), SnapshotError> {
-        let snapshot =
-            if snapshot.is_staged_in(&self.group)? { snapshot } else { self.copy(&snapshot).await? };
-        // Everything pushed so far, and a proof that it can be written and read.
-        self.group.link.commit(self.group.slot, Vec::new()).await?;
-        let mut live = Vec::new();
-        snapshot::staged_rows(&self.group, |key, bytes| {
-            if key.is_live() {
-                live.push((key, bytes));
-            }
-        })?;
-        let restored = Colony::restore(self.group.id, live)
+        let (mut snapshot, received) = match snapshot.received(&self.group).await? {
+            Some(slot) => (snapshot, slot),
+            None => self.copy(&snapshot).await?,
+        };
+        let transaction = self.group.link.read()?;
+        let rows = Rows { table: transaction.open_table(ROWS).map_err(StoreFailure::from)?, slot: received };
+        let restored = Colony::restore(self.group.id, live_rows(&rows)?)
             .map_err(|error| StoreFailure::damaged(format!("the snapshot does not restore: {error}")))?;
         let permit = self.group.link.reserve().await?;
         let (done, wait) = tokio::sync::oneshot::channel();
         {
             let mut colony = self.group.colony_mut()?;
             let mut pending = self.group.pending()?;
-            let mut edits = vec![Edit::InstallStaging];
+            let mut edits = vec![Edit::Adopt(received)];
             if let Some(last) = meta.last_log_id {
                 edits.extend(self.log.skip(pending.applied(), last)?);
             }
@@ -99,7 +101,9 @@ impl<C: ColonyTypes> StateMachine<C> {
                 urgency: Urgency::Now,
                 done: reporting(done),
             });
+            snapshot.was_installed();
         }
+        self.group.transfers.settled.notify_waiters();
         self.group.link.finish(wait).await?;
         // Anything may have changed: whoever waits looks again.
         (self.group.events)(&[Event::Resumed]);
@@ -108,12 +112,13 @@ impl<C: ColonyTypes> StateMachine<C> {
     }
 
     /// Stages a snapshot that was made by another store of this process.
-    async fn copy(&self, snapshot: &Snapshot) -> Result<Snapshot, SnapshotError> {
-        let mut staged = snapshot::receive(&self.group).await?;
+    async fn copy(&self, snapshot: &Snapshot) -> Result<(Snapshot, Slot), SnapshotError> {
+        let mut copy = snapshot::receive(&self.group).await?;
         for chunk in snapshot.chunks()? {
-            staged.push(chunk?).await?;
+            copy.push(chunk?).await?;
         }
-        Ok(staged)
+        let slot = copy.received(&self.group).await?.ok_or(SnapshotError::Superseded)?;
+        Ok((copy, slot))
     }
 }
 
@@ -144,6 +149,7 @@ impl<C: ColonyTypes> RaftStateMachine<C> for StateMachine<C> {
             answers.push(answer);
             self.group.settle().await.map_err(engine_error(subject, ErrorVerb::Write))?;
         }
+        self.let_go().map_err(engine_error(ErrorSubject::Snapshot(None), ErrorVerb::Read))?;
         Ok(answers)
     }
 
@@ -162,15 +168,21 @@ impl<C: ColonyTypes> RaftStateMachine<C> for StateMachine<C> {
         snapshot: Box<Snapshot>,
     ) -> Result<(), EngineError> {
         let subject = ErrorSubject::Snapshot(Some(meta.signature()));
-        let installed = self.install(meta, *snapshot).await.map_err(|error| match error {
-            SnapshotError::Store(failure) => failure,
-            other => StoreFailure::damaged(other.to_string()),
+        let installed = self.install(meta, *snapshot).await.map_err(|error| {
+            self.group.transfers.failed();
+            match error {
+                SnapshotError::Store(failure) => failure,
+                other => StoreFailure::damaged(other.to_string()),
+            }
         });
         installed.map_err(engine_error(subject, ErrorVerb::Write))
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<openraft::Snapshot<C>>, EngineError> {
-        let (meta, snapshot) = snapshot::make(&self.group)
+        let (meta, snapshot) = self
+            .log
+            .purged()
+            .and_then(|purged| snapshot::current(&self.group, purged))
             .map_err(engine_error(ErrorSubject::Snapshot(None), ErrorVerb::Read))?;
         let made = openraft::Snapshot { meta, snapshot: Box::new(snapshot) };
         Ok(made.meta.last_log_id.is_some().then_some(made))

@@ -7,13 +7,11 @@ use colony_protocol::{
     identity::Identity,
     model::State,
 };
-use redb::{ReadableTable as _, Table, WriteTransaction};
+use redb::{Key, ReadableTable as _, Table, WriteTransaction};
 
 use crate::{
-    StoreFailure,
-    frames::RowReader,
-    overlay,
-    tables::{COLONIES, Fact, LOG, META, ROWS, STAGING, Slot, forgotten_prefix},
+    StoreFailure, overlay,
+    tables::{COLONIES, Fact, Fate, LOG, META, ROWS, Slot, forgotten_prefix, rows_slot},
 };
 
 /// Edits that become durable together. Operations are carried out in the order they were sent.
@@ -68,17 +66,19 @@ pub(crate) enum Edit {
     DropRowsUnder(Vec<u8>),
     /// Removes the archived processes outside workflows that ended in this state, with their log lines.
     DropProcessesIn(State),
-    /// Keeps a part of a snapshot that is being received.
+    /// Keeps rows of a snapshot that is being received.
     Stage {
-        /// Its place among the parts.
-        part: u64,
-        /// Its bytes.
-        bytes: Vec<u8>,
+        /// The slot it is received under.
+        under: Slot,
+        /// The rows.
+        rows: Vec<(RowKey, Vec<u8>)>,
     },
-    /// Forgets all parts of a snapshot.
-    DropStaging,
-    /// Replaces all rows of the colony by those of the received snapshot.
-    InstallStaging,
+    /// Lets the rows of a received snapshot take the place of the colony's.
+    Adopt(Slot),
+    /// Says what is to become of a slot, and lets the writer see to it, unless a snapshot is still being received there.
+    Doom(Slot, Fate),
+    /// Forgets a colony and everything about it.
+    Forget(Identity),
 }
 
 impl Edit {
@@ -87,7 +87,10 @@ impl Edit {
         /// What a change without a value costs.
         const SMALL: usize = 64;
         let value = match self {
-            Self::Entry { bytes, .. } | Self::Fact(_, bytes) | Self::Stage { bytes, .. } => bytes.len(),
+            Self::Entry { bytes, .. } | Self::Fact(_, bytes) => bytes.len(),
+            Self::Stage { rows, .. } => {
+                rows.iter().map(|(_, value)| value.len().saturating_add(SMALL)).fold(0, usize::saturating_add)
+            }
             Self::Row(_, bytes) => bytes.len(),
             _ => 0,
         };
@@ -101,11 +104,9 @@ pub(crate) struct Tables<'t> {
     log: Table<'t, (u32, u64), &'static [u8]>,
     meta: Table<'t, (u32, u8), &'static [u8]>,
     rows: Table<'t, &'static [u8], &'static [u8]>,
-    staging: Table<'t, (u32, u64), &'static [u8]>,
+    /// Slots whose content is to be removed from now on.
+    pub(crate) doomed: Vec<(Slot, Fate)>,
 }
-
-/// The version of a slot's value in [`COLONIES`].
-const SLOT_VERSION: u8 = 1;
 
 impl<'t> Tables<'t> {
     /// Opens the tables, making those that do not exist.
@@ -115,7 +116,7 @@ impl<'t> Tables<'t> {
             log: transaction.open_table(LOG)?,
             meta: transaction.open_table(META)?,
             rows: transaction.open_table(ROWS)?,
-            staging: transaction.open_table(STAGING)?,
+            doomed: Vec::new(),
         })
     }
 
@@ -123,8 +124,7 @@ impl<'t> Tables<'t> {
     pub(crate) fn apply(&mut self, slot: Slot, edit: &Edit) -> Result<(), StoreFailure> {
         match edit {
             Edit::Colony(id) => {
-                let value = slot_value(slot);
-                self.colonies.insert(id.as_bytes().as_slice(), value.as_slice())?;
+                self.colonies.insert(id.as_bytes().as_slice(), slot.to_value().as_slice())?;
             }
             Edit::Entry { index, bytes } => {
                 self.log.insert((slot.0, *index), bytes.as_slice())?;
@@ -136,21 +136,26 @@ impl<'t> Tables<'t> {
                 self.meta.insert(slot.fact(*fact), bytes.as_slice())?;
             }
             Edit::Row(key, bytes) => {
+                let slot = rows_slot(&self.meta, slot)?;
                 self.rows.insert(slot.row(key).as_slice(), bytes.as_ref())?;
             }
             Edit::DropRow(key) => {
+                let slot = rows_slot(&self.meta, slot)?;
                 self.rows.remove(slot.row(key).as_slice())?;
             }
             Edit::DropRowsUnder(start) => {
-                let range = slot.rows_under(start);
+                let range = rows_slot(&self.meta, slot)?.rows_under(start);
                 self.rows.retain_in(range.start.as_slice()..range.end.as_slice(), |_, _| false)?;
             }
             Edit::DropProcessesIn(state) => self.drop_processes(slot, *state)?,
-            Edit::Stage { part, bytes } => {
-                self.staging.insert((slot.0, *part), bytes.as_slice())?;
+            Edit::Stage { under, rows } => {
+                for (key, value) in rows {
+                    self.rows.insert(under.row(key).as_slice(), value.as_slice())?;
+                }
             }
-            Edit::DropStaging => self.drop_staging(slot)?,
-            Edit::InstallStaging => self.install_staging(slot)?,
+            Edit::Adopt(received) => self.adopt(slot, *received)?,
+            Edit::Doom(doomed, fate) => self.doom(*doomed, *fate)?,
+            Edit::Forget(id) => self.forget(slot, id)?,
         }
         Ok(())
     }
@@ -158,7 +163,8 @@ impl<'t> Tables<'t> {
     fn drop_processes(&mut self, slot: Slot, state: State) -> Result<(), StoreFailure> {
         let (first, last) = (RowKey::ArchivedProcess(0), RowKey::ArchivedProcess(u64::MAX));
         let mut numbers = Vec::new();
-        for found in self.rows.range(slot.row(&first).as_slice()..=slot.row(&last).as_slice())? {
+        let under = rows_slot(&self.meta, slot)?;
+        for found in self.rows.range(under.row(&first).as_slice()..=under.row(&last).as_slice())? {
             let (_, value) = found?;
             let process =
                 decode_process(value.value()).map_err(|error| StoreFailure::damaged(error.to_string()))?;
@@ -173,41 +179,84 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    fn drop_staging(&mut self, slot: Slot) -> Result<(), StoreFailure> {
-        self.staging.retain_in((slot.0, 0)..=(slot.0, u64::MAX), |_, _| false)?;
+    /// The rows of a received snapshot take the place of the colony's.
+    fn adopt(&mut self, slot: Slot, received: Slot) -> Result<(), StoreFailure> {
+        let replaced = rows_slot(&self.meta, slot)?;
+        self.meta.insert(slot.fact(Fact::Rows), received.to_value().as_slice())?;
+        self.meta.remove(received.fact(Fact::Fate))?;
+        self.doom(replaced, Fate::Rows)
+    }
+
+    fn forget(&mut self, slot: Slot, id: &Identity) -> Result<(), StoreFailure> {
+        let rows = rows_slot(&self.meta, slot)?;
+        if rows != slot {
+            self.doom(rows, Fate::Rows)?;
+        }
+        self.doom(slot, Fate::Everything)?;
+        // It may have been opened anew meanwhile, under another slot.
+        let known = self.colonies.get(id.as_bytes().as_slice())?.map(|value| Slot::from_value(value.value()));
+        if known.transpose()? == Some(slot) {
+            self.colonies.remove(id.as_bytes().as_slice())?;
+        }
         Ok(())
     }
 
-    fn install_staging(&mut self, slot: Slot) -> Result<(), StoreFailure> {
-        self.apply(slot, &Edit::DropRowsUnder(Vec::new()))?;
-        let mut reader = RowReader::default();
-        for part in self.staging.range((slot.0, 0)..=(slot.0, u64::MAX))? {
-            let (_, bytes) = part?;
-            reader.feed(bytes.value());
-            while let Some((key, value)) =
-                reader.next_row().map_err(|e| StoreFailure::damaged(e.to_string()))?
-            {
-                self.rows.insert(slot.row(&key).as_slice(), value.as_slice())?;
-            }
+    fn doom(&mut self, slot: Slot, fate: Fate) -> Result<(), StoreFailure> {
+        self.meta.insert(slot.fact(Fact::Fate), fate.to_value().as_slice())?;
+        if fate != Fate::Staged {
+            self.doomed.push((slot, fate));
         }
-        reader.finish().map_err(|error| StoreFailure::damaged(error.to_string()))?;
-        self.drop_staging(slot)
+        Ok(())
+    }
+
+    /// Removes a bounded part of what is under a doomed slot; says whether nothing is left.
+    pub(crate) fn sweep(&mut self, slot: Slot, fate: Fate) -> Result<bool, StoreFailure> {
+        let rows = slot.rows_under(&[]);
+        if let Some(last) =
+            portion(self.rows.range(rows.start.as_slice()..rows.end.as_slice())?, |key, value| {
+                (key.to_vec(), value.len())
+            })?
+        {
+            self.rows.retain_in(rows.start.as_slice()..=last.as_slice(), |_, _| false)?;
+            return Ok(false);
+        }
+        if fate == Fate::Everything {
+            let log = (slot.0, 0)..=(slot.0, u64::MAX);
+            if let Some(last) = portion(self.log.range(log)?, |key, value| (key, value.len()))? {
+                self.log.retain_in((slot.0, 0)..=last, |_, _| false)?;
+                return Ok(false);
+            }
+            self.meta.retain_in((slot.0, 0)..=(slot.0, u8::MAX), |_, _| false)?;
+        }
+        // A worse fate may have come over the slot meanwhile.
+        let known = self.meta.get(slot.fact(Fact::Fate))?.map(|value| Fate::from_value(value.value()));
+        if known.transpose()? == Some(fate) {
+            self.meta.remove(slot.fact(Fact::Fate))?;
+        }
+        Ok(true)
     }
 }
 
-/// A slot as [`COLONIES`] keeps it.
-fn slot_value(slot: Slot) -> [u8; 5] {
-    let [a, b, c, d] = slot.0.to_be_bytes();
-    [SLOT_VERSION, a, b, c, d]
-}
+/// Most rows removed with one transaction from a slot that nobody needs: a millisecond's work.
+const SWEEP_ROWS: usize = 1024;
+/// Most bytes of them.
+const SWEEP_BYTES: usize = 2 * 1024 * 1024;
 
-/// Reads a slot back.
-pub(crate) fn slot_from_value(bytes: &[u8]) -> Result<Slot, StoreFailure> {
-    match bytes {
-        [SLOT_VERSION, rest @ ..] => rest
-            .try_into()
-            .map(|rest| Slot(u32::from_be_bytes(rest)))
-            .map_err(|_| StoreFailure::damaged("a colony's slot has a wrong length")),
-        _ => Err(StoreFailure::damaged("a colony's slot has an unknown version")),
+/// The last key of a bounded portion of a range, if the range is not empty.
+fn portion<K: Key + 'static, T>(
+    range: redb::Range<'_, K, &'static [u8]>,
+    of: impl Fn(K::SelfType<'_>, &[u8]) -> (T, usize),
+) -> Result<Option<T>, StoreFailure> {
+    let mut last = None;
+    let mut bytes = 0_usize;
+    for row in range.take(SWEEP_ROWS) {
+        let (key, value) = row?;
+        let (key, length) = of(key.value(), value.value());
+        last = Some(key);
+        bytes = bytes.saturating_add(length);
+        if bytes >= SWEEP_BYTES {
+            break;
+        }
     }
+    Ok(last)
 }

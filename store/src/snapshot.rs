@@ -1,33 +1,90 @@
 //! Snapshots: all rows of a colony as of one entry, on their way to another node.
 //!
-//! The sender's snapshot is a read transaction: making it costs nothing, and later commits do not change it. (It keeps old
-//! pages from being reused, so it should not outlive its transfer.) The receiver stages the chunks on disk and installs
-//! them in one transaction, so that neither side ever holds a whole colony's archive in memory.
+//! The sender's snapshot is a read transaction: making it costs nothing, and later commits do not change it. A transfer
+//! may be cut and begun again; as long as that goes on, the engine is given *the same* snapshot, whose chunks are the same
+//! bytes, so that the receiver goes on where it was. (It keeps old pages from being used again, so it is let go of when it
+//! was delivered or has become too old.)
+//!
+//! The receiver writes the rows under a slot of their own as they come, and installs them with one small transaction that
+//! changes where the colony's rows are. Neither side ever holds a whole colony's archive in memory.
 //!
 //! Because what is on disk is always the state after some entry, the store *is* its own current snapshot, also right
 //! after a restart: there is no file to keep.
+//!
+//! What may never happen: rows of two snapshots mixed; a snapshot given that ends before the log begins.
 
-use std::{fmt, ops::ControlFlow, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, Weak},
+};
 
 use redb::ReadTransaction;
+use tokio::sync::Notify;
 
 use crate::{
-    CHUNK_MAX, FrameError, LogId, SnapshotMeta, StoreFailure, StoredMembership,
+    CHUNK_MAX, Chunks, FrameError, LogId, SnapshotMeta, StoreFailure, StoredMembership,
+    chunks::Marks,
     encoding::{self, AppliedForm},
-    frames,
+    frames::RowReader,
     group::Group,
     operation::{Edit, Operation, Urgency},
-    tables::{Fact, META, ROWS, STAGING, Slot},
+    tables::{Fact, Fate, META, Rows, Slot},
 };
+
+/// Entries applied since a snapshot was made, after which a transfer that was cut begins anew with a fresh one. Each
+/// commit meanwhile may leave some fifteen old pages that cannot be used again: at one entry a commit, this bounds what a
+/// transfer that never ends costs to about two gibibytes of disk.
+const KEPT_ENTRIES: u64 = 32_768;
+/// Received bytes after which a push waits for the disk: what a fast sender may be ahead of a slow disk.
+const AHEAD_BYTES: usize = 4 * CHUNK_MAX;
 
 /// A snapshot: read it with [`Snapshot::chunks`], or fill one with [`Snapshot::push`].
 pub struct Snapshot(Kind);
 
 enum Kind {
-    /// Made here, to be read.
-    Made { transaction: ReadTransaction, slot: Slot },
-    /// Coming from elsewhere.
-    Receiving { group: Arc<Group>, number: u64, parts: u64 },
+    Made(Arc<Made>),
+    Receiving(Receiving),
+}
+
+/// Made here, to be read.
+pub(crate) struct Made {
+    group: Weak<Group>,
+    meta: SnapshotMeta,
+    transaction: ReadTransaction,
+    marks: Arc<Mutex<Marks>>,
+}
+
+/// Coming from elsewhere.
+struct Receiving {
+    group: Arc<Group>,
+    number: u64,
+    /// Where its rows are.
+    slot: Slot,
+    reader: RowReader,
+    parts: u64,
+    /// Bytes pushed since the disk was waited for.
+    ahead: usize,
+    installed: bool,
+}
+
+/// The snapshots of one colony that are on their way, in and out.
+#[derive(Default)]
+pub(crate) struct Transfers {
+    /// Whose transfer was begun and not seen to end.
+    sending: Mutex<Option<Arc<Made>>>,
+    receiving: Mutex<Incoming>,
+    /// Told whenever a snapshot was installed or given up.
+    pub(crate) settled: Notify,
+}
+
+#[derive(Default)]
+struct Incoming {
+    /// Counts the snapshots this node began to receive: only the parts of the last one are taken.
+    number: u64,
+    /// How many of them are alive.
+    alive: usize,
+    /// Whether one could not be installed: the state machine has stopped.
+    failed: bool,
 }
 
 /// Why a snapshot could not be read or filled.
@@ -54,14 +111,65 @@ pub enum SnapshotError {
     WrongSide(&'static str),
 }
 
+impl Transfers {
+    fn sending(&self) -> Result<MutexGuard<'_, Option<Arc<Made>>>, StoreFailure> {
+        self.sending.lock().map_err(|_| StoreFailure::poisoned())
+    }
+
+    fn receiving(&self) -> Result<MutexGuard<'_, Incoming>, StoreFailure> {
+        self.receiving.lock().map_err(|_| StoreFailure::poisoned())
+    }
+
+    /// Whether a snapshot may still be installed.
+    pub(crate) fn may_install(&self) -> Result<bool, StoreFailure> {
+        let incoming = self.receiving()?;
+        Ok(incoming.alive > 0 && !incoming.failed)
+    }
+
+    /// A snapshot could not be installed: nobody waits for it.
+    pub(crate) fn failed(&self) {
+        if let Ok(mut incoming) = self.receiving.lock() {
+            incoming.failed = true;
+        }
+        self.settled.notify_waiters();
+    }
+
+    /// Lets go of the snapshot that was being sent, if it is of no more use.
+    pub(crate) fn let_go(&self, applied: Option<LogId>, purged: Option<LogId>) -> Result<(), StoreFailure> {
+        let mut sending = self.sending()?;
+        let usable = |made: &Arc<Made>| {
+            let index = |id: Option<LogId>| id.map_or(0, |id| id.index);
+            let last = index(made.meta.last_log_id);
+            index(applied).saturating_sub(last) <= KEPT_ENTRIES && last >= index(purged)
+        };
+        *sending = sending.take().filter(usable);
+        Ok(())
+    }
+}
+
 /// The state on disk as a snapshot: what its rows are the state of and how it is known by, and the rows.
-pub(crate) fn make(group: &Group) -> Result<(SnapshotMeta, Snapshot), StoreFailure> {
+pub(crate) fn make(group: &Arc<Group>) -> Result<(SnapshotMeta, Snapshot), StoreFailure> {
     let transaction = group.link.read()?;
     let (last_log_id, last_membership) = read_applied(&transaction, group.slot)?;
     // The same entry gives the same rows on every node, so it names the snapshot.
     let snapshot_id = last_log_id.map(|id| id.to_string()).unwrap_or_default();
     let meta = SnapshotMeta { last_log_id, last_membership, snapshot_id };
-    Ok((meta, Snapshot(Kind::Made { transaction, slot: group.slot })))
+    let made = Made { group: Arc::downgrade(group), meta: meta.clone(), transaction, marks: Arc::default() };
+    Ok((meta, Snapshot(Kind::Made(Arc::new(made)))))
+}
+
+/// The snapshot whose transfer was begun, if it was cut and is still of use; otherwise the state on disk.
+pub(crate) fn current(
+    group: &Arc<Group>,
+    purged: Option<LogId>,
+) -> Result<(SnapshotMeta, Snapshot), StoreFailure> {
+    let applied = group.pending()?.applied();
+    group.transfers.let_go(applied, purged)?;
+    let begun = group.transfers.sending()?.clone();
+    match begun {
+        Some(made) => Ok((made.meta.clone(), Snapshot(Kind::Made(made)))),
+        None => make(group),
+    }
 }
 
 /// What the rows of a colony are the state of, in one view of the disk.
@@ -76,140 +184,175 @@ pub(crate) fn read_applied(
     Ok(encoding::open::<AppliedForm>("the applied state", value.value())?.into_parts())
 }
 
-/// Begins to receive a snapshot; what was received of an earlier one is dropped.
+/// Begins to receive a snapshot; an earlier one takes no more parts.
 pub(crate) async fn receive(group: &Arc<Group>) -> Result<Snapshot, StoreFailure> {
     let permit = group.link.reserve().await?;
-    let mut receiving = group.receiving.lock().map_err(|_| StoreFailure::poisoned())?;
-    *receiving = receiving.saturating_add(1);
-    permit.send(staging(group, Edit::DropStaging));
-    Ok(Snapshot(Kind::Receiving { group: group.clone(), number: *receiving, parts: 0 }))
+    let slot = group.link.new_slot().ok_or_else(|| StoreFailure::damaged("no slot is left"))?;
+    let number = {
+        let mut incoming = group.transfers.receiving()?;
+        incoming.number = incoming.number.saturating_add(1);
+        incoming.alive = incoming.alive.saturating_add(1);
+        incoming.number
+    };
+    // The disk knows it before it has the first row: what a crash leaves is found and removed.
+    permit.send(unhurried(group, Edit::Doom(slot, Fate::Staged)));
+    Ok(Snapshot(Kind::Receiving(Receiving {
+        group: group.clone(),
+        number,
+        slot,
+        reader: RowReader::default(),
+        parts: 0,
+        ahead: 0,
+        installed: false,
+    })))
 }
 
-fn staging(group: &Group, edit: Edit) -> Operation {
+fn unhurried(group: &Group, edit: Edit) -> Operation {
     Operation { slot: group.slot, edits: vec![edit], urgency: Urgency::WithNext, done: Box::new(|_| {}) }
 }
 
-/// The rows staged so far, as they will be installed.
-pub(crate) fn staged_rows(
-    group: &Group,
-    mut each: impl FnMut(colony_protocol::colony::RowKey, Vec<u8>),
-) -> Result<(), SnapshotError> {
-    let Slot(slot) = group.slot;
-    let table = group.link.read()?.open_table(STAGING).map_err(StoreFailure::from)?;
-    let mut reader = frames::RowReader::default();
-    for part in table.range((slot, 0)..=(slot, u64::MAX)).map_err(StoreFailure::from)? {
-        let (_, bytes) = part.map_err(StoreFailure::from)?;
-        reader.feed(bytes.value());
-        while let Some((key, value)) = reader.next_row()? {
-            each(key, value);
-        }
-    }
-    Ok(reader.finish()?)
-}
-
 impl Snapshot {
-    /// Shows the bytes in order, in chunks of at most [`CHUNK_MAX`], until `each` breaks.
+    /// The bytes in order, in chunks of at most [`CHUNK_MAX`]. Each time they are the same bytes.
     ///
     /// # Errors
     /// [`SnapshotError`], also if this snapshot is being received.
     pub fn chunks(&self) -> Result<Chunks, SnapshotError> {
-        let Kind::Made { transaction, slot } = &self.0 else {
-            return Err(SnapshotError::WrongSide("being received cannot be read"));
-        };
-        let table = transaction.open_table(ROWS).map_err(StoreFailure::from)?;
-        let range = slot.rows_under(&[]);
-        let rows = table.range(range.start.as_slice()..range.end.as_slice()).map_err(StoreFailure::from)?;
-        let mut buffer = Vec::new();
-        frames::write_start(&mut buffer);
-        Ok(Chunks { rows, buffer, written: 0, ended: false })
+        self.chunks_from(0)
     }
 
-    /// Adds a chunk, in order.
+    /// The chunks without the first `skipped`, which the receiver has ([`Snapshot::parts`] there). Cheap up to where this
+    /// snapshot was read before, also if that was another transfer of it; beyond, it reads what it skips.
     ///
     /// # Errors
-    /// [`SnapshotError`], also if this snapshot was made here.
+    /// As [`Snapshot::chunks`].
+    pub fn chunks_from(&self, skipped: u64) -> Result<Chunks, SnapshotError> {
+        let Kind::Made(made) = &self.0 else {
+            return Err(SnapshotError::WrongSide("being received cannot be read"));
+        };
+        if let Some(group) = made.group.upgrade() {
+            *group.transfers.sending()? = Some(made.clone());
+            Chunks::new(Rows::open(&made.transaction, group.slot)?, made.marks.clone(), skipped)
+        } else {
+            Err(StoreFailure::closed().into())
+        }
+    }
+
+    /// Says that the receiver has installed this snapshot: nobody will ask to go on with it. Others that are being sent
+    /// the same one are not disturbed.
+    pub fn delivered(&self) {
+        let Kind::Made(made) = &self.0 else { return };
+        let Some(group) = made.group.upgrade() else { return };
+        if let Ok(mut sending) = group.transfers.sending.lock()
+            && sending.as_ref().is_some_and(|begun| Arc::ptr_eq(begun, made))
+            // Held here and there, and by no other transfer.
+            && Arc::strong_count(made) <= 2
+        {
+            *sending = None;
+        }
+    }
+
+    /// How many chunks were received: a sender of the same snapshot may skip as many. None of one made here.
+    #[must_use]
+    pub const fn parts(&self) -> u64 {
+        match &self.0 {
+            Kind::Made(_) => 0,
+            Kind::Receiving(receiving) => receiving.parts,
+        }
+    }
+
+    /// Adds a chunk, in order. A call that is dropped before it ends has added nothing.
+    ///
+    /// # Errors
+    /// [`SnapshotError`], also if this snapshot was made here. After a [`SnapshotError::Frame`] it cannot be installed:
+    /// begin another one.
     pub async fn push(&mut self, chunk: Vec<u8>) -> Result<(), SnapshotError> {
-        let Kind::Receiving { group, number, parts } = &mut self.0 else {
+        let Kind::Receiving(receiving) = &mut self.0 else {
             return Err(SnapshotError::WrongSide("made here cannot be filled"));
         };
         if chunk.len() > CHUNK_MAX {
             return Err(SnapshotError::ChunkTooLarge { length: chunk.len() });
         }
-        let permit = group.link.reserve().await?;
-        let receiving = group.receiving.lock().map_err(|_| StoreFailure::poisoned())?;
-        if *receiving != *number {
-            return Err(SnapshotError::Superseded);
-        }
-        permit.send(staging(group, Edit::Stage { part: *parts, bytes: chunk }));
-        *parts = parts.saturating_add(1);
-        Ok(())
+        receiving.push(&chunk).await
     }
 
-    /// Whether it is being received, and by this colony, and nothing has taken its place.
-    pub(crate) fn is_staged_in(&self, group: &Arc<Group>) -> Result<bool, StoreFailure> {
-        let Kind::Receiving { group: of, number, .. } = &self.0 else { return Ok(false) };
-        let receiving = group.receiving.lock().map_err(|_| StoreFailure::poisoned())?;
-        Ok(Arc::ptr_eq(of, group) && *receiving == *number)
+    /// Whether all of it was received. Nothing else can be installed: trying to stops the engine.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Frame`] if something is missing or wrong, and [`SnapshotError::WrongSide`] for one made here.
+    pub fn check_whole(&self) -> Result<(), SnapshotError> {
+        match &self.0 {
+            Kind::Made(_) => Err(SnapshotError::WrongSide("made here was not received")),
+            Kind::Receiving(receiving) => Ok(receiving.reader.finish()?),
+        }
+    }
+
+    /// The slot its rows are under, if it is whole, is being received by this colony, and nothing has taken its place.
+    pub(crate) async fn received(&self, group: &Arc<Group>) -> Result<Option<Slot>, SnapshotError> {
+        let Kind::Receiving(receiving) = &self.0 else { return Ok(None) };
+        if !Arc::ptr_eq(&receiving.group, group) || !receiving.is_last()? {
+            return Ok(None);
+        }
+        receiving.reader.finish()?;
+        // Everything pushed so far can be read afterwards.
+        group.link.commit(group.slot, Vec::new()).await?;
+        Ok(Some(receiving.slot))
+    }
+
+    /// Its rows are the colony's now.
+    pub(crate) fn was_installed(&mut self) {
+        if let Kind::Receiving(receiving) = &mut self.0 {
+            receiving.installed = true;
+        }
+    }
+}
+
+impl Receiving {
+    fn is_last(&self) -> Result<bool, StoreFailure> {
+        Ok(self.group.transfers.receiving()?.number == self.number)
+    }
+
+    async fn push(&mut self, chunk: &[u8]) -> Result<(), SnapshotError> {
+        if self.ahead >= AHEAD_BYTES {
+            self.group.link.commit(self.group.slot, Vec::new()).await?;
+            self.ahead = 0;
+        }
+        let permit = self.group.link.reserve().await?;
+        // From here on nothing is awaited.
+        if !self.is_last()? {
+            return Err(SnapshotError::Superseded);
+        }
+        self.reader.feed(chunk);
+        let mut rows = Vec::new();
+        while let Some(row) = self.reader.next_row()? {
+            rows.push(row);
+        }
+        permit.send(unhurried(&self.group, Edit::Stage { under: self.slot, rows }));
+        self.ahead = self.ahead.saturating_add(chunk.len());
+        self.parts = self.parts.saturating_add(1);
+        Ok(())
+    }
+}
+
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        if let Ok(mut incoming) = self.group.transfers.receiving.lock() {
+            incoming.alive = incoming.alive.saturating_sub(1);
+        }
+        self.group.transfers.settled.notify_waiters();
+        if !self.installed
+            && let Ok(permit) = self.group.link.outbox.try_reserve()
+        {
+            // If there is no room, the next start removes it.
+            permit.send(unhurried(&self.group, Edit::Doom(self.slot, Fate::Rows)));
+        }
     }
 }
 
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &self.0 {
-            Kind::Made { .. } => "Snapshot(made)",
-            Kind::Receiving { .. } => "Snapshot(receiving)",
-        })
-    }
-}
-
-/// The chunks of a snapshot.
-pub struct Chunks {
-    rows: redb::Range<'static, &'static [u8], &'static [u8]>,
-    buffer: Vec<u8>,
-    written: u64,
-    ended: bool,
-}
-
-impl Chunks {
-    /// Adds one row, or the end, to the buffer.
-    fn advance(&mut self) -> Result<ControlFlow<()>, SnapshotError> {
-        match self.rows.next().transpose().map_err(StoreFailure::from)? {
-            Some((key, value)) => {
-                let key = key.value().get(size_of::<u32>()..).unwrap_or_default();
-                frames::write_row(&mut self.buffer, key, value.value())?;
-                self.written = self.written.saturating_add(1);
-                Ok(ControlFlow::Continue(()))
-            }
-            None => {
-                frames::write_end(&mut self.buffer, self.written);
-                self.ended = true;
-                Ok(ControlFlow::Break(()))
-            }
+        match &self.0 {
+            Kind::Made(made) => f.debug_tuple("Made").field(&made.meta.snapshot_id).finish(),
+            Kind::Receiving(receiving) => f.debug_tuple("Receiving").field(&receiving.parts).finish(),
         }
-    }
-}
-
-impl Iterator for Chunks {
-    type Item = Result<Vec<u8>, SnapshotError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while !self.ended && self.buffer.len() < CHUNK_MAX {
-            if let Err(error) = self.advance() {
-                self.ended = true;
-                self.buffer.clear();
-                return Some(Err(error));
-            }
-        }
-        if self.buffer.is_empty() {
-            return None;
-        }
-        let rest = self.buffer.split_off(self.buffer.len().min(CHUNK_MAX));
-        Some(Ok(std::mem::replace(&mut self.buffer, rest)))
-    }
-}
-
-impl fmt::Debug for Chunks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Chunks").field("written", &self.written).finish_non_exhaustive()
     }
 }

@@ -1,9 +1,9 @@
 //! The store of one node: one file, one writer, any number of colonies.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     fmt,
-    sync::{Arc, Mutex, Weak},
+    sync::{Arc, Mutex, Weak, atomic::AtomicU32},
 };
 
 use colony_protocol::{
@@ -19,10 +19,10 @@ use crate::{
     ColonyTypes, ColonyView, Disk, LogStore, OpenError, Options, StateMachine, StoreFailure, Writer, disk,
     group::{EventSink, Group, Link},
     log::SharedLog,
-    operation::{Edit, slot_from_value},
+    operation::Edit,
     pending::Pending,
     snapshot,
-    tables::{COLONIES, ROWS, STAGING, Slot},
+    tables::{COLONIES, Fact, Fate, META, Rows, Slot},
 };
 
 /// Operations that may wait for the writer. Each colony has at most a few under way, so this is room for some hundred
@@ -72,6 +72,18 @@ pub enum OpenColonyError {
     Store(#[from] StoreFailure),
 }
 
+/// Why a colony could not be forgotten.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ForgetError {
+    /// It is in use.
+    #[error("the colony is open")]
+    Open,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreFailure),
+}
+
 impl Store {
     /// Opens a store, making it if there is none; a new one is known as `fresh`, which should be random, for as long as
     /// it lasts. Nothing else is written until the [`Writer`] runs.
@@ -82,13 +94,14 @@ impl Store {
         let place = format!("{disk:?}");
         let (database, id) = disk::open(disk, options, fresh)?;
         let database = Arc::new(database);
-        let colonies = read_colonies(&database)
+        let contents = read_contents(&database)
             .map_err(|failure| OpenError::Damaged { place, detail: failure.to_string() })?;
         let (outbox, inbox) = mpsc::channel(QUEUE);
         let (failed, failure) = watch::channel(None);
-        let writer = Writer::new(database.clone(), inbox, failed);
-        let link = Link { database, outbox, failure };
-        Ok((Self { link, id, colonies: Arc::new(Mutex::new(colonies)) }, writer))
+        let writer = Writer::new(database.clone(), inbox, failed, contents.doomed);
+        let unused = Arc::new(AtomicU32::new(contents.unused));
+        let link = Link { database, outbox, failure, unused };
+        Ok((Self { link, id, colonies: Arc::new(Mutex::new(contents.colonies)) }, writer))
     }
 
     /// Which store this is: another file, also an empty one in the same place, is another store.
@@ -123,16 +136,8 @@ impl Store {
         events: EventSink,
     ) -> Result<ColonyStore<C>, OpenColonyError> {
         let (group, fresh) = self.group(id, events)?;
-        let mut edits = Vec::new();
         if fresh {
-            edits.push(Edit::Colony(id));
-        }
-        if has_staging(&group)? {
-            // A snapshot whose transfer a crash ended.
-            edits.push(Edit::DropStaging);
-        }
-        if !edits.is_empty() {
-            self.link.commit(group.slot, edits).await?;
+            self.link.commit(group.slot, vec![Edit::Colony(id)]).await?;
         }
         let log = SharedLog::load(&group)?;
         Ok(ColonyStore {
@@ -140,6 +145,26 @@ impl Store {
             machine: StateMachine::new(group.clone(), log),
             view: ColonyView::new(group),
         })
+    }
+
+    /// Forgets a colony: its log, its rows, its votes. When this returns the colony is gone for good; its bytes are
+    /// removed bit by bit afterwards, by the [`Writer`], if need be after a restart. A colony this store does not know is
+    /// forgotten already.
+    ///
+    /// # Errors
+    /// [`ForgetError`], if the colony is open, which it is until everything of its [`ColonyStore`] is dropped.
+    pub async fn forget(&self, id: Identity) -> Result<(), ForgetError> {
+        let slot = {
+            let mut colonies = self.colonies.lock().map_err(|_| StoreFailure::poisoned())?;
+            let Some(known) = colonies.get(&id) else { return Ok(()) };
+            if known.open.strong_count() > 0 {
+                return Err(ForgetError::Open);
+            }
+            let slot = known.slot;
+            colonies.remove(&id);
+            slot
+        };
+        Ok(self.link.commit(slot, vec![Edit::Forget(id)]).await?)
     }
 
     /// Makes the shared part of a colony and marks it as open; says whether its slot is new.
@@ -152,7 +177,7 @@ impl Store {
         let fresh = known.is_none();
         let slot = match known {
             Some(known) => known.slot,
-            None => next_slot(&colonies)?,
+            None => self.link.new_slot().ok_or(OpenColonyError::Full)?,
         };
         let (colony, pending) = load(&self.link, id, slot)?;
         let group = Arc::new(Group::new(id, slot, self.link.clone(), events, colony, pending));
@@ -167,39 +192,50 @@ impl fmt::Debug for Store {
     }
 }
 
-fn next_slot(colonies: &BTreeMap<Identity, Known>) -> Result<Slot, OpenColonyError> {
-    match colonies.values().map(|known| known.slot).max() {
-        None => Ok(Slot(0)),
-        Some(Slot(last)) => last.checked_add(1).map(Slot).ok_or(OpenColonyError::Full),
-    }
+/// What a file holds, as far as it is read before any colony is opened.
+struct Contents {
+    colonies: BTreeMap<Identity, Known>,
+    /// Slots that a crash, or an end, has left to be emptied.
+    doomed: VecDeque<(Slot, Fate)>,
+    /// The lowest slot above all that are in use.
+    unused: u32,
 }
 
-fn read_colonies(database: &Database) -> Result<BTreeMap<Identity, Known>, StoreFailure> {
-    let mut colonies = BTreeMap::new();
-    for row in database.begin_read()?.open_table(COLONIES)?.iter()? {
+fn read_contents(database: &Database) -> Result<Contents, StoreFailure> {
+    let transaction = database.begin_read()?;
+    let mut contents = Contents { colonies: BTreeMap::new(), doomed: VecDeque::new(), unused: 0 };
+    for row in transaction.open_table(COLONIES)?.iter()? {
         let (key, value) = row?;
         let id =
             key.value().try_into().map_err(|_| StoreFailure::damaged("a colony's id has a wrong length"))?;
-        let known = Known { slot: slot_from_value(value.value())?, open: Weak::new() };
-        colonies.insert(Identity::from_bytes(id), known);
+        let slot = Slot::from_value(value.value())?;
+        contents.unused = contents.unused.max(slot.0.saturating_add(1));
+        contents.colonies.insert(Identity::from_bytes(id), Known { slot, open: Weak::new() });
     }
-    Ok(colonies)
+    for fact in transaction.open_table(META)?.iter()? {
+        let (key, value) = fact?;
+        let (slot, fact) = key.value();
+        contents.unused = contents.unused.max(slot.saturating_add(1));
+        if fact == Fact::Fate as u8 {
+            let fate = Fate::from_value(value.value())?;
+            contents.doomed.push_back((Slot(slot), fate));
+        }
+    }
+    Ok(contents)
 }
 
 /// The state of a colony as it is on disk.
 fn load(link: &Link, id: Identity, slot: Slot) -> Result<(Colony, Pending), OpenColonyError> {
     let transaction = link.read()?;
     let (applied, membership) = snapshot::read_applied(&transaction, slot)?;
-    let rows = live_rows(&transaction.open_table(ROWS).map_err(StoreFailure::from)?, slot)?;
+    let rows = live_rows(&Rows::open(&transaction, slot)?)?;
     let colony = if rows.is_empty() { Colony::new(id) } else { Colony::restore(id, rows)? };
     let now: Timestamp = colony.now();
     Ok((colony, Pending::new(applied, membership, now)))
 }
 
-fn live_rows(
-    table: &redb::ReadOnlyTable<&'static [u8], &'static [u8]>,
-    slot: Slot,
-) -> Result<Vec<(RowKey, Vec<u8>)>, StoreFailure> {
+/// The rows that make the live state.
+pub(crate) fn live_rows(Rows { table, slot }: &Rows) -> Result<Vec<(RowKey, Vec<u8>)>, StoreFailure> {
     let mut rows = Vec::new();
     let range = slot.rows_under(&[]);
     for row in table.range(range.start.as_slice()..range.end.as_slice())? {
@@ -213,10 +249,4 @@ fn live_rows(
         rows.push((key, value.value().to_vec()));
     }
     Ok(rows)
-}
-
-fn has_staging(group: &Group) -> Result<bool, StoreFailure> {
-    let Slot(slot) = group.slot;
-    let table = group.link.read()?.open_table(STAGING)?;
-    Ok(table.range((slot, 0)..=(slot, u64::MAX))?.next().is_some())
 }

@@ -11,14 +11,19 @@
 //! | `log` | slot, index | an entry of the replicated log |
 //! | `meta` | slot, [`Fact`] | vote, committed and purged log ids, applied state |
 //! | `rows` | slot, [`RowKey`] | a row of the colony: live state, archive, log lines |
-//! | `staging` | slot, part | a part of a snapshot that is being received |
 //!
-//! What may never happen: a value without its version byte in front, a colony reading another one's range.
+//! Rows may be under another slot than their colony's log: a snapshot is received under a slot of its own, and installing
+//! it changes one fact. A slot that nobody needs any more has a [`Fate`]; the writer empties it bit by bit.
+//!
+//! What may never happen: a value without its version byte in front, a colony reading another one's range, a slot used
+//! for a second thing.
 
 use std::ops::Range;
 
 use colony_protocol::colony::RowKey;
-use redb::TableDefinition;
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableDefinition};
+
+use crate::StoreFailure;
 
 /// The version of the whole layout and the store's identity; one file, one of each.
 pub(crate) const FORMAT: TableDefinition<'static, &'static str, &'static [u8]> =
@@ -32,9 +37,6 @@ pub(crate) const LOG: TableDefinition<'static, (u32, u64), &'static [u8]> = Tabl
 pub(crate) const META: TableDefinition<'static, (u32, u8), &'static [u8]> = TableDefinition::new("meta");
 /// Rows of the colonies.
 pub(crate) const ROWS: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new("rows");
-/// Parts of snapshots that are being received.
-pub(crate) const STAGING: TableDefinition<'static, (u32, u64), &'static [u8]> =
-    TableDefinition::new("staging");
 
 /// The key of the version in [`FORMAT`].
 pub(crate) const FORMAT_KEY: &str = "store";
@@ -57,9 +59,91 @@ pub(crate) enum Fact {
     Purged = 2,
     /// What the rows are the state of: the last applied log id and the membership.
     Applied = 3,
+    /// The slot its rows are under, if it is not this one.
+    Rows = 4,
+    /// What is to become of what is under this slot: a [`Fate`].
+    Fate = 5,
+}
+
+/// Why a slot's content is to be removed, and how much of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Fate {
+    /// Rows of a snapshot that is being received. Who finds this at open finds what a crash has left.
+    Staged = 0,
+    /// Rows that nobody reads any more.
+    Rows = 1,
+    /// Everything of a forgotten colony.
+    Everything = 2,
+}
+
+/// The version of a fate's and a slot's value.
+const SLOT_VERSION: u8 = 1;
+
+impl Fate {
+    /// As [`META`] keeps it.
+    pub(crate) const fn to_value(self) -> [u8; 2] {
+        [SLOT_VERSION, self as u8]
+    }
+
+    /// Reads it back.
+    pub(crate) fn from_value(bytes: &[u8]) -> Result<Self, StoreFailure> {
+        match bytes {
+            [SLOT_VERSION, 0] => Ok(Self::Staged),
+            [SLOT_VERSION, 1] => Ok(Self::Rows),
+            [SLOT_VERSION, 2] => Ok(Self::Everything),
+            _ => Err(StoreFailure::damaged("a slot has an unknown fate")),
+        }
+    }
+}
+
+/// The slot that the rows of a colony are under.
+pub(crate) fn rows_slot(
+    meta: &impl ReadableTable<(u32, u8), &'static [u8]>,
+    slot: Slot,
+) -> Result<Slot, StoreFailure> {
+    meta.get(slot.fact(Fact::Rows))?.map_or(Ok(slot), |value| Slot::from_value(value.value()))
+}
+
+/// The rows of a colony, as one view of the disk has them.
+pub(crate) struct Rows {
+    /// All rows.
+    pub(crate) table: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    /// Where the colony's are.
+    pub(crate) slot: Slot,
+}
+
+impl Rows {
+    /// The rows of the colony that has this slot.
+    pub(crate) fn open(transaction: &ReadTransaction, slot: Slot) -> Result<Self, StoreFailure> {
+        let slot = rows_slot(&transaction.open_table(META)?, slot)?;
+        Ok(Self { table: transaction.open_table(ROWS)?, slot })
+    }
+
+    /// One row.
+    pub(crate) fn get(&self, key: &RowKey) -> Result<Option<Vec<u8>>, StoreFailure> {
+        Ok(self.table.get(self.slot.row(key).as_slice())?.map(|value| value.value().to_vec()))
+    }
 }
 
 impl Slot {
+    /// As a value keeps it.
+    pub(crate) fn to_value(self) -> [u8; 5] {
+        let [a, b, c, d] = self.0.to_be_bytes();
+        [SLOT_VERSION, a, b, c, d]
+    }
+
+    /// Reads a slot back.
+    pub(crate) fn from_value(bytes: &[u8]) -> Result<Self, StoreFailure> {
+        match bytes {
+            [SLOT_VERSION, rest @ ..] => rest
+                .try_into()
+                .map(|rest| Self(u32::from_be_bytes(rest)))
+                .map_err(|_| StoreFailure::damaged("a slot has a wrong length")),
+            _ => Err(StoreFailure::damaged("a slot has an unknown version")),
+        }
+    }
+
     /// The key of one fact.
     pub(crate) const fn fact(self, fact: Fact) -> (u32, u8) {
         (self.0, fact as u8)

@@ -11,18 +11,16 @@ use std::{
     sync::{Arc, RwLockReadGuard},
 };
 
-use colony_protocol::{
-    colony::{Colony, RowError, RowKey, decode_log_line, decode_process, decode_workflow},
-    identity::Identity,
-    model::{Process, StoredLogLine, Workflow},
-};
-use redb::ReadOnlyTable;
-
 use crate::{
     LogId, StoreFailure, StoredMembership,
     group::Group,
     overlay::Forgotten,
-    tables::{ROWS, Slot},
+    tables::{Rows, Slot},
+};
+use colony_protocol::{
+    colony::{Colony, RowError, RowKey, decode_log_line, decode_process, decode_workflow},
+    identity::Identity,
+    model::{Process, StoredLogLine, Workflow},
 };
 
 /// Reads one colony. Cheap to clone.
@@ -37,8 +35,6 @@ enum Order {
     Ascending,
     Descending,
 }
-
-type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 impl ColonyView {
     pub(crate) const fn new(group: Arc<Group>) -> Self {
@@ -176,10 +172,9 @@ impl ColonyView {
             }
             pending.overlay().forgotten()
         };
-        let table = self.group.link.read()?.open_table(ROWS)?;
-        let slot = self.group.slot;
-        let Some(bytes) = row_on_disk(&table, slot, key)? else { return Ok(None) };
-        if forgotten.hides(key, |key| row_on_disk(&table, slot, key))? {
+        let rows = Rows::open(&self.group.link.read()?, self.group.slot)?;
+        let Some(bytes) = rows.get(key)? else { return Ok(None) };
+        if forgotten.hides(key, |key| rows.get(key))? {
             return Ok(None);
         }
         Ok(Some(read(decode(&bytes))?))
@@ -202,9 +197,9 @@ impl ColonyView {
             let pending = self.group.pending()?;
             (pending.overlay().range(first..=last), pending.overlay().forgotten())
         };
-        let slot = self.group.slot;
-        let table = self.group.link.read()?.open_table(ROWS)?;
-        let mut range = table.range(slot.row(&first).as_slice()..=slot.row(&last).as_slice())?;
+        let rows = Rows::open(&self.group.link.read()?, self.group.slot)?;
+        let (from, to) = (rows.slot.row(&first), rows.slot.row(&last));
+        let mut range = rows.table.range(from.as_slice()..=to.as_slice())?;
         loop {
             let found = match order {
                 Order::Ascending => range.next(),
@@ -220,7 +215,7 @@ impl ColonyView {
             }
             // A row in both places is the same row, or the fresh one is newer.
             let bytes = fresh.remove(&key);
-            if bytes.is_none() && hidden(&forgotten, &table, slot, &key, found.1.value())? {
+            if bytes.is_none() && hidden(&forgotten, &rows, &key, found.1.value())? {
                 continue;
             }
             if visit(bytes.as_deref().unwrap_or_else(|| found.1.value()))?.is_break() {
@@ -259,21 +254,8 @@ fn next_before(
     comes_before.then(|| entry.remove())
 }
 
-fn hidden(
-    forgotten: &Forgotten,
-    table: &Rows,
-    slot: Slot,
-    key: &RowKey,
-    value: &[u8],
-) -> Result<bool, StoreFailure> {
-    forgotten.hides(key, |asked| {
-        if asked == key { Ok(Some(value.to_vec())) } else { row_on_disk(table, slot, asked) }
-    })
-}
-
-/// A row as the disk has it.
-pub(crate) fn row_on_disk(table: &Rows, slot: Slot, key: &RowKey) -> Result<Option<Vec<u8>>, StoreFailure> {
-    Ok(table.get(slot.row(key).as_slice())?.map(|value| value.value().to_vec()))
+fn hidden(forgotten: &Forgotten, rows: &Rows, key: &RowKey, value: &[u8]) -> Result<bool, StoreFailure> {
+    forgotten.hides(key, |asked| if asked == key { Ok(Some(value.to_vec())) } else { rows.get(asked) })
 }
 
 /// A row that does not decode means that the file does not hold what was written.

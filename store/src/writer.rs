@@ -4,10 +4,13 @@
 //! The caller decides where the writer runs: on a thread of its own ([`Writer::run`]) or inline in an emulator
 //! ([`Writer::run_inline`]).
 //!
+//! Between operations it empties slots that nobody needs any more, a little with each transaction, so that neither a
+//! forgotten colony nor a replaced archive makes anybody wait.
+//!
 //! What may never happen: an operation reported as done before it is on disk; an operation carried out after an earlier
 //! one failed. The first failure is the last write: from then on every operation is answered with it.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use redb::Database;
 use tokio::sync::{mpsc, watch};
@@ -15,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use crate::{
     StoreFailure,
     operation::{Edit, Operation, Tables, Urgency},
+    tables::{Fate, Slot},
 };
 
 /// Most bytes taken into one transaction: what a disk takes in some ten milliseconds, so that the first in line does not
@@ -30,6 +34,8 @@ pub struct Writer {
     failure: watch::Sender<Option<StoreFailure>>,
     taken: Vec<Operation>,
     taken_bytes: usize,
+    /// Slots to be emptied. An end half-way is no harm: the disk knows them too.
+    doomed: VecDeque<(Slot, Fate)>,
 }
 
 impl Writer {
@@ -37,24 +43,52 @@ impl Writer {
         database: Arc<Database>,
         inbox: mpsc::Receiver<Operation>,
         failure: watch::Sender<Option<StoreFailure>>,
+        doomed: VecDeque<(Slot, Fate)>,
     ) -> Self {
-        Self { database, inbox, failure, taken: Vec::new(), taken_bytes: 0 }
+        Self { database, inbox, failure, taken: Vec::new(), taken_bytes: 0, doomed }
     }
 
     /// Serves until the last handle of the store is gone. Blocks: give it a thread.
     pub fn run(mut self) {
-        while let Some(first) = self.inbox.blocking_recv() {
-            self.turn(first);
+        loop {
+            let next = if self.doomed.is_empty() { self.inbox.blocking_recv() } else { self.next_or_sweep() };
+            match next {
+                Some(first) => self.turn(first),
+                None if self.inbox.is_closed() && self.inbox.is_empty() => break,
+                None => {}
+            }
         }
         self.commit();
     }
 
     /// Serves like [`Writer::run`], as a task whose commits block its runtime: for emulators.
     pub async fn run_inline(mut self) {
-        while let Some(first) = self.inbox.recv().await {
-            self.turn(first);
+        loop {
+            let next = if self.doomed.is_empty() {
+                self.inbox.recv().await
+            } else {
+                tokio::task::yield_now().await;
+                self.next_or_sweep()
+            };
+            match next {
+                Some(first) => self.turn(first),
+                None if self.inbox.is_closed() && self.inbox.is_empty() => break,
+                None => {}
+            }
         }
         self.commit();
+    }
+
+    /// What is waiting; if nothing is, uses the time to empty doomed slots.
+    fn next_or_sweep(&mut self) -> Option<Operation> {
+        match self.inbox.try_recv() {
+            Ok(next) => Some(next),
+            Err(mpsc::error::TryRecvError::Disconnected) => None,
+            Err(mpsc::error::TryRecvError::Empty) => {
+                self.commit();
+                None
+            }
+        }
     }
 
     /// Takes what is waiting and commits it, unless nobody is in a hurry.
@@ -82,19 +116,23 @@ impl Writer {
     fn commit(&mut self) {
         let operations = std::mem::take(&mut self.taken);
         self.taken_bytes = 0;
-        if operations.is_empty() {
+        if operations.is_empty() && self.doomed.is_empty() {
             return;
         }
         let earlier = self.failure.borrow().clone();
         let outcome = match earlier {
             Some(failure) => Err(failure),
-            None => write(&self.database, &operations),
+            None => write(&self.database, &operations, &mut self.doomed),
         };
         if let Err(failure) = &outcome
             && self.failure.borrow().is_none()
         {
             tracing::error!(%failure, "the store cannot write any more");
             self.failure.send_replace(Some(failure.clone()));
+        }
+        if outcome.is_err() {
+            // The next start goes on.
+            self.doomed.clear();
         }
         for operation in operations {
             (operation.done)(outcome.clone());
@@ -103,7 +141,11 @@ impl Writer {
 }
 
 /// One durable transaction.
-fn write(database: &Database, operations: &[Operation]) -> Result<(), StoreFailure> {
+fn write(
+    database: &Database,
+    operations: &[Operation],
+    doomed: &mut VecDeque<(Slot, Fate)>,
+) -> Result<(), StoreFailure> {
     let mut transaction = database.begin_write()?;
     // Other people's bytes are stored here, and the engine's checksum is not a cryptographic one: only two phases rule
     // out that a crash leaves a half-written transaction that looks whole. They cost a second sync. Quick repair implies
@@ -116,6 +158,12 @@ fn write(database: &Database, operations: &[Operation]) -> Result<(), StoreFailu
             tables.apply(operation.slot, edit)?;
         }
     }
+    if let Some((slot, fate)) = doomed.pop_front()
+        && !tables.sweep(slot, fate)?
+    {
+        doomed.push_front((slot, fate));
+    }
+    doomed.extend(std::mem::take(&mut tables.doomed));
     drop(tables);
     transaction.commit()?;
     Ok(())
