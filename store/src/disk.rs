@@ -4,19 +4,19 @@
 //! could be taken for a damaged store. What may never happen: a file that holds anything being overwritten.
 
 use std::{
-    fmt, fs, io,
-    ops::Bound,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use colony_protocol::model::member::StoreId;
 use redb::{
-    BackendError, Builder, Database, DatabaseError, ReadableDatabase as _, StorageBackend,
-    backends::InMemoryBackend,
+    Builder, Database, DatabaseError, ReadableDatabase as _, StorageBackend,
+    backends::{FileBackend, InMemoryBackend},
 };
 
 use crate::{
     StoreFailure,
+    checked::Checked,
     failure::FailureKind,
     operation::Tables,
     tables::{FORMAT, FORMAT_KEY, ID_KEY},
@@ -55,7 +55,7 @@ impl Default for Options {
 #[non_exhaustive]
 pub enum OpenError {
     /// Another process has it open.
-    #[error("{place} is in use by another process")]
+    #[error("{place} is in use by another process: a data directory belongs to one running node")]
     InUse {
         /// The file.
         place: String,
@@ -85,7 +85,10 @@ pub enum OpenError {
         known: u8,
     },
     /// It is no store, or not whole.
-    #[error("{place} is damaged or no store: {detail}")]
+    #[error(
+        "{place} is damaged or no store: {detail}. This node must not vote with it. The colony's other members still have \
+         everything: move the file away, and let the node join again with a fresh ticket (`colony join`)"
+    )]
     Damaged {
         /// The file.
         place: String,
@@ -112,15 +115,13 @@ pub(crate) fn open(disk: Disk, options: Options, fresh: StoreId) -> Result<(Data
             if !path.try_exists().map_err(|error| place.io(error))? {
                 make_file(&builder, &path, &place, fresh)?;
             }
-            let database = builder.open(&path).map_err(|error| place.engine(error))?;
-            let id = prepare(&database, &place, fresh)?;
-            Ok((database, id))
+            on_file(&builder, &path, &place, fresh)
         }
         Disk::Memory => on_backend(&builder, InMemoryBackend::new(), &Place("memory".into()), fresh),
         Disk::Backend(backend) => {
             let place = Place(format!("{backend:?}"));
             forget_unfinished(&*backend).map_err(|error| place.io(error))?;
-            on_backend(&builder, Boxed(backend), &place, fresh)
+            on_backend(&builder, Checked(backend), &place, fresh)
         }
     }
 }
@@ -136,6 +137,22 @@ fn on_backend(
     Ok((database, id))
 }
 
+/// Opens a file that was finished.
+fn on_file(
+    builder: &Builder,
+    path: &Path,
+    place: &Place,
+    fresh: StoreId,
+) -> Result<(Database, StoreId), OpenError> {
+    let file = fs::OpenOptions::new().read(true).write(true).open(path).map_err(|error| place.io(error))?;
+    if file.metadata().map_err(|error| place.io(error))?.len() == 0 {
+        // The engine would make a new store of it.
+        return Err(place.damaged("it is empty"));
+    }
+    let backend = FileBackend::new(file).map_err(|error| place.engine(error))?;
+    on_backend(builder, Checked(Box::new(backend)), place, fresh)
+}
+
 /// Makes a new store beside its final place and moves it there.
 fn make_file(builder: &Builder, path: &Path, place: &Place, fresh: StoreId) -> Result<(), OpenError> {
     let mut unfinished = path.as_os_str().to_owned();
@@ -146,9 +163,10 @@ fn make_file(builder: &Builder, path: &Path, place: &Place, fresh: StoreId) -> R
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(place.io(error)),
         _ => {}
     }
-    let database = builder.create(&unfinished).map_err(|error| place.engine(error))?;
-    prepare(&database, place, fresh)?;
-    drop(database);
+    let file = fs::OpenOptions::new().read(true).write(true).create_new(true).open(&unfinished);
+    let backend = FileBackend::new(file.map_err(|error| place.io(error))?);
+    let backend = Checked(Box::new(backend.map_err(|error| place.engine(error))?));
+    drop(on_backend(builder, backend, place, fresh)?);
     fs::rename(&unfinished, path).map_err(|error| place.io(error))?;
     // The new name itself must survive a power cut.
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -178,13 +196,8 @@ fn prepare(database: &Database, place: &Place, fresh: StoreId) -> Result<StoreId
         Format::Version(found) if found > FORMAT_VERSION => {
             Err(OpenError::NewerFormat { place: place.0.clone(), found, known: FORMAT_VERSION })
         }
-        Format::Version(found) => {
-            Err(OpenError::Damaged { place: place.0.clone(), detail: format!("unknown format {found}") })
-        }
-        Format::Foreign => Err(OpenError::Damaged {
-            place: place.0.clone(),
-            detail: "it was written by another program".into(),
-        }),
+        Format::Version(found) => Err(place.damaged(format!("unknown format {found}"))),
+        Format::Foreign => Err(place.damaged("it was written by another program")),
         Format::Empty => {
             write_format(database, fresh).map_err(|failure| place.failure(&failure))?;
             Ok(fresh)
@@ -261,11 +274,15 @@ impl Place {
         }
     }
 
+    fn damaged(&self, detail: impl Into<String>) -> OpenError {
+        OpenError::Damaged { place: self.0.clone(), detail: detail.into() }
+    }
+
     fn failure(&self, failure: &StoreFailure) -> OpenError {
         let place = self.0.clone();
         match failure.kind() {
             FailureKind::DiskFull => OpenError::DiskFull { place },
-            FailureKind::Damaged => OpenError::Damaged { place, detail: failure.to_string() },
+            FailureKind::Damaged => self.damaged(failure.detail()),
             FailureKind::Io | FailureKind::Closed => OpenError::Io { place, detail: failure.to_string() },
         }
     }
@@ -284,64 +301,5 @@ impl Place {
             DatabaseError::Storage(error) => self.failure(&error.into()),
             other => OpenError::Io { place, detail: other.to_string() },
         }
-    }
-}
-
-/// Lets the engine use a boxed backend.
-struct Boxed(Box<dyn StorageBackend>);
-
-impl fmt::Debug for Boxed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl StorageBackend for Boxed {
-    fn len(&self) -> io::Result<u64> {
-        self.0.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write(offset, data)
-    }
-
-    fn close(&self) -> io::Result<()> {
-        self.0.close()
-    }
-
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.0.try_lock_range(start, end)
-    }
-
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.0.try_lock_shared_range(start, end)
-    }
-
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.0.lock_range(start, end)
-    }
-
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.0.lock_shared_range(start, end)
-    }
-
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.0.unlock_range(start, end)
-    }
-
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.0.query_lock_range(start, end)
     }
 }

@@ -21,7 +21,10 @@ pub enum FailureKind {
     #[error("the disk is full")]
     DiskFull,
     /// The file does not hold what was written to it.
-    #[error("the store's file is damaged")]
+    #[error(
+        "the store's file is damaged and this node must not vote with it (the colony's other members still have everything: \
+         move the file away and join again with a fresh ticket)"
+    )]
     Damaged,
     /// The device or file system reported another error.
     #[error("the disk failed")]
@@ -36,6 +39,11 @@ impl StoreFailure {
     #[must_use]
     pub const fn kind(&self) -> FailureKind {
         self.kind
+    }
+
+    /// What was found, without the cause.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// The writer is gone: the node is stopping.

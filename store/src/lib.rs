@@ -14,6 +14,7 @@
 //! This crate starts no thread and no task, reads no clock and draws no random number: its caller does.
 
 mod apply;
+mod checked;
 mod chunks;
 mod disk;
 mod encoding;

@@ -95,7 +95,7 @@ impl Store {
         let (database, id) = disk::open(disk, options, fresh)?;
         let database = Arc::new(database);
         let contents = read_contents(&database)
-            .map_err(|failure| OpenError::Damaged { place, detail: failure.to_string() })?;
+            .map_err(|failure| OpenError::Damaged { place, detail: failure.detail().to_owned() })?;
         let (outbox, inbox) = mpsc::channel(QUEUE);
         let (failed, failure) = watch::channel(None);
         let writer = Writer::new(database.clone(), inbox, failed, contents.doomed);

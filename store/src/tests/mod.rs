@@ -2,10 +2,13 @@
 
 mod archive;
 mod crashes;
+mod damage;
 mod engine_suite;
 mod faulty_disk;
+mod forgetting;
 mod group_commit;
 mod opening;
 mod overlay_model;
+mod replicated_log;
 mod snapshots;
 mod support;
