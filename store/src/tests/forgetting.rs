@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use colony_protocol::identity::Identity;
 use openraft::storage::RaftLogStorage as _;
-use redb::{ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _};
+use redb::{ReadableDatabase as _, ReadableTableMetadata as _};
 
 use super::{
     faulty_disk::{Fault, FaultyDisk, Luck},
