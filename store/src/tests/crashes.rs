@@ -26,12 +26,13 @@ use crate::{
     tables::{LOG, ROWS, Slot},
 };
 
-type Rows = BTreeMap<RowKey, Vec<u8>>;
+/// The rows of a colony.
+pub(super) type Rows = BTreeMap<RowKey, Vec<u8>>;
 
 /// A history, and the rows it leads to after each of its entries.
-struct Script {
-    entries: Vec<Entry>,
-    rows: Vec<Rows>,
+pub(super) struct Script {
+    pub(super) entries: Vec<Entry>,
+    pub(super) rows: Vec<Rows>,
 }
 
 /// What the disk owes: entries it acknowledged, and the last vote it did.
@@ -42,7 +43,7 @@ struct Owed {
 }
 
 /// Some lives of processes: submitted, assigned, logged, closed, cancelled and forgotten.
-async fn write_script() -> Script {
+pub(super) async fn write_script() -> Script {
     let store = open_with_thread(Disk::Memory);
     let mut driver = Driver::open(&store).await;
     let mut entries = Vec::new();

@@ -5,6 +5,7 @@ mod crashes;
 mod damage;
 mod engine_suite;
 mod faulty_disk;
+mod follower_crashes;
 mod forgetting;
 mod group_commit;
 mod opening;

@@ -5,11 +5,13 @@ use openraft::{
     storage::{RaftLogStorage as _, RaftStateMachine as _},
 };
 
+use redb::ReadableTableMetadata as _;
+
 use super::{
     faulty_disk::FaultyDisk,
     support::{Driver, FRESH, Types, on_one_thread, open_with_thread},
 };
-use crate::{CHUNK_MAX, Disk, Options, Snapshot, SnapshotError, SnapshotMeta, Store};
+use crate::{CHUNK_MAX, Disk, Options, Snapshot, SnapshotError, SnapshotMeta, Store, tables::ROWS};
 
 async fn with_history(processes: usize) -> (Store, Driver) {
     let store = open_with_thread(Disk::Memory);
@@ -131,4 +133,147 @@ async fn a_restarted_node_has_a_snapshot_to_give() {
         drop((driver, store));
     })
     .await;
+}
+
+/// A history of some chunks.
+async fn with_large_history() -> (Store, Driver) {
+    let (store, mut driver) = with_history(1).await;
+    for number in 0..230_u64 {
+        // Lines that nothing would compress or repeat.
+        let line: String =
+            (0..16_000).map(|at| char::from(b'a' + ((at * 7 + number * at) % 26) as u8)).collect();
+        driver.run_with_line(&line).await;
+    }
+    driver.store.view.flush().await.unwrap();
+    (store, driver)
+}
+
+async fn current(driver: &mut Driver) -> (SnapshotMeta, Snapshot) {
+    let current = driver.store.machine.get_current_snapshot().await.unwrap().unwrap();
+    (current.meta, *current.snapshot)
+}
+
+#[tokio::test]
+async fn a_transfer_that_is_cut_goes_on_where_it_was() {
+    let (_sender, mut from) = with_large_history().await;
+    let store = open_with_thread(Disk::Memory);
+    let mut to = Driver::open(&store).await;
+    let mut receiving = to.store.machine.begin_receiving_snapshot().await.unwrap();
+
+    let mut id = None;
+    let mut whole = Vec::new();
+    let mut cuts = 0;
+    let meta = loop {
+        // Each time the engine asks anew, and work goes on.
+        let (meta, snapshot) = current(&mut from).await;
+        assert_eq!(id.get_or_insert(meta.snapshot_id.clone()), &meta.snapshot_id);
+        let mut rest = snapshot.chunks_from(receiving.parts()).unwrap();
+        let Some(chunk) = rest.next() else { break meta };
+        let chunk = chunk.unwrap();
+        whole.extend_from_slice(&chunk);
+        receiving.push(chunk).await.unwrap();
+        assert!(receiving.check_whole().is_err() || rest.next().is_none());
+        from.run_one().await;
+        from.store.view.flush().await.unwrap();
+        cuts += 1;
+    };
+    assert!(cuts > 3, "{cuts} chunks");
+    receiving.check_whole().unwrap();
+    to.store.machine.install_snapshot(&meta, receiving).await.unwrap();
+    assert_eq!(to.store.view.applied().unwrap().0, meta.last_log_id);
+    assert_eq!(
+        to.store.view.latest_log_lines(200, 1).unwrap(),
+        from.store.view.latest_log_lines(200, 1).unwrap()
+    );
+
+    // The same bytes from wherever they are read, known or not.
+    let (_, snapshot) = current(&mut from).await;
+    for skipped in 0..=cuts {
+        let rest: Vec<u8> = snapshot.chunks_from(skipped).unwrap().flat_map(Result::unwrap).collect();
+        let start = whole.len().min(usize::try_from(skipped).unwrap() * CHUNK_MAX);
+        assert!(rest == whole[start..], "without the first {skipped}");
+    }
+    // Nothing is left to go on with: the next one is of now.
+    snapshot.delivered();
+    drop(snapshot);
+    assert_ne!(current(&mut from).await.0.last_log_id, meta.last_log_id);
+}
+
+#[tokio::test]
+async fn skipping_what_was_never_read_gives_the_same_bytes() {
+    let (_store, mut driver) = with_large_history().await;
+    let whole = chunks(&current(&mut driver).await.1);
+    for skipped in [whole.len() - 1, 1, whole.len(), 2] {
+        // Another snapshot of the same state has no marks yet.
+        let (_, fresh) = build(&mut driver).await;
+        let rest: Vec<_> = fresh.chunks_from(skipped as u64).unwrap().map(Result::unwrap).collect();
+        assert!(rest == whole[skipped..], "without the first {skipped}");
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_that_the_log_has_left_behind_is_not_sent_again() {
+    let (_store, mut driver) = with_history(2).await;
+    let (old, snapshot) = current(&mut driver).await;
+    drop(snapshot.chunks().unwrap());
+    drop(snapshot);
+    driver.run_one().await;
+    assert_eq!(current(&mut driver).await.0, old);
+    let (newer, _) = build(&mut driver).await;
+    driver.store.log.purge(newer.last_log_id.unwrap()).await.unwrap();
+    assert_eq!(current(&mut driver).await.0, newer);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_was_given_up_leaves_nothing() {
+    let (_sender, mut from) = with_history(5).await;
+    let parts = chunks(&build(&mut from).await.1);
+    let disk = FaultyDisk::new(None);
+    let rows = |store: &Store| store.link.read().unwrap().open_table(ROWS).unwrap().len().unwrap();
+    for dropped in [true, false] {
+        let backend = Disk::Backend(Box::new(disk.clone()));
+        let (store, writer) = Store::open(backend, Options::default(), FRESH).unwrap();
+        on_one_thread(writer, async {
+            while rows(&store) > 0 {
+                // What the last run left is removed without being asked for.
+                tokio::task::yield_now().await;
+            }
+            let mut to = Driver::open(&store).await;
+            let mut receiving = to.store.machine.begin_receiving_snapshot().await.unwrap();
+            for part in parts.clone() {
+                receiving.push(part).await.unwrap();
+            }
+            to.store.log.save_vote(&crate::Vote::default()).await.unwrap();
+            assert!(rows(&store) > 0);
+            if dropped {
+                drop(receiving);
+                to.store.log.save_vote(&crate::Vote::default()).await.unwrap();
+                while rows(&store) > 0 {
+                    tokio::task::yield_now().await;
+                }
+            } else {
+                // As a crash would: nothing is cleaned up.
+                let full = fill(&store);
+                drop(receiving);
+                drop(full);
+            }
+            drop((to, store));
+        })
+        .await;
+    }
+    let backend = Disk::Backend(Box::new(disk.clone()));
+    let (store, writer) = Store::open(backend, Options::default(), FRESH).unwrap();
+    assert!(rows(&store) > 0, "the crash left something");
+    on_one_thread(writer, async {
+        while rows(&store) > 0 {
+            tokio::task::yield_now().await;
+        }
+        drop(store);
+    })
+    .await;
+}
+
+/// Takes all room in the writer's queue.
+fn fill(store: &Store) -> Vec<tokio::sync::mpsc::OwnedPermit<crate::operation::Operation>> {
+    std::iter::from_fn(|| store.link.outbox.clone().try_reserve_owned().ok()).collect()
 }

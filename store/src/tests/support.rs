@@ -178,6 +178,18 @@ impl Driver {
 }
 
 impl Driver {
+    /// Like [`Driver::run_one`], with this line in its log.
+    pub(crate) async fn run_with_line(&mut self, line: &str) -> u64 {
+        self.tell(&owner(), submit(1)).await;
+        let Reply::Assigned { processes, .. } = self.tell(&executor(), assign(1)).await else {
+            panic!("no work")
+        };
+        let held = lease(processes[0].id, processes[0].token);
+        self.tell(&executor(), log_lines(held, &[line])).await;
+        self.tell(&executor(), close(held)).await;
+        processes[0].id.number()
+    }
+
     /// Takes one process and closes it.
     pub(crate) async fn finish_assigned(&mut self, key: &SecretKey) {
         let Reply::Assigned { processes, .. } = self.tell(key, assign(1)).await else { panic!("no work") };
