@@ -41,10 +41,11 @@ async fn read_all(store: &Store) -> Result<Told, String> {
     for process in &processes {
         lines += opened.view.log_lines(process.id.number(), 0, usize::MAX).map_err(say)?.len();
     }
+    let live = opened.view.colony().map_err(say)?.row(&RowKey::Meta).unwrap_or_default();
     let (_, made) = snapshot::make(&opened.view.group).map_err(say)?;
     let snapshot = made.chunks().map_err(say)?.collect::<Result<_, _>>().map_err(say)?;
     Ok(Told {
-        live: opened.view.colony().map_err(say)?.row(&RowKey::Meta).unwrap_or_default(),
+        live,
         processes,
         lines,
         entries: opened.log.try_get_log_entries(..).await.map_err(say)?,

@@ -127,8 +127,7 @@ proptest! {
         runtime.block_on(async {
             let disk = FaultyDisk::new(None);
             let mut model = Model { term: 1, ..Model::default() };
-            let mut lives = steps.split(|step| matches!(step, Step::Restart)).peekable();
-            while let Some(life) = lives.next() {
+            for life in steps.split(|step| matches!(step, Step::Restart)) {
                 let (store, writer) =
                     Store::open(Disk::Backend(Box::new(disk.clone())), Options::default(), FRESH).unwrap();
                 on_one_thread(writer, async {

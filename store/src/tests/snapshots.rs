@@ -166,7 +166,7 @@ async fn a_transfer_that_is_cut_goes_on_where_it_was() {
     let meta = loop {
         // Each time the engine asks anew, and work goes on.
         let (meta, snapshot) = current(&mut from).await;
-        assert_eq!(id.get_or_insert(meta.snapshot_id.clone()), &meta.snapshot_id);
+        assert_eq!(id.get_or_insert_with(|| meta.snapshot_id.clone()), &meta.snapshot_id);
         let mut rest = snapshot.chunks_from(receiving.parts()).unwrap();
         let Some(chunk) = rest.next() else { break meta };
         let chunk = chunk.unwrap();
