@@ -112,3 +112,53 @@ fn peer_in(address: &Multiaddr) -> Option<PeerId> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use colony_protocol::bounded::Text;
+
+    use super::*;
+    use crate::runtime::Tokio;
+
+    #[tokio::test]
+    async fn addresses_of_one_peer_lead_to_one_node() {
+        let (one, other) = (PeerId::random(), PeerId::random());
+        let addresses = [
+            format!("/ip4/192.0.2.1/tcp/1/p2p/{one}"),
+            format!("/ip4/192.0.2.2/tcp/1/p2p/{other}"),
+            format!("/ip4/192.0.2.1/udp/1/quic-v1/p2p/{one}"),
+            "/ip4/192.0.2.3/tcp/1".to_owned(),
+        ];
+        let runtime = Runtime::new(Tokio::new());
+        let nodes = AnyNode::at(addresses.iter().map(|address| address.parse().unwrap()), &runtime);
+        assert_eq!(nodes.len(), 3);
+        assert!(AnyNode::at([], &runtime).is_empty());
+    }
+
+    #[tokio::test]
+    async fn where_nobody_is_known_nobody_is_reached() {
+        let runtime = Runtime::new(Tokio::new());
+        let outcome = AnyNode::at([], &runtime).call(Vec::new(), SHARE_MIN).await;
+        assert!(matches!(outcome, Err(TransportError::Unreachable(_))));
+    }
+
+    #[test]
+    fn another_node_is_asked_only_for_what_it_may_know_better() {
+        let refused = |refusal| rpc::encode_outcome(&Err(refusal)).unwrap();
+        assert!(is_for_another(&refused(Refusal::Unavailable(Text::cut("no coordinator")))));
+        assert!(is_for_another(&refused(Refusal::Envelope(Text::cut("another colony")))));
+        assert!(!is_for_another(&refused(Refusal::Replayed)));
+        assert!(!is_for_another(b"nonsense"));
+    }
+
+    #[test]
+    fn an_answer_says_more_than_silence_and_silence_more_than_absence() {
+        let absent = || Err(TransportError::Unreachable("nobody".to_owned()));
+        let silent = || Err(TransportError::TimedOut(SHARE_MIN));
+        assert!(better(Ok(Vec::new()), absent()).is_ok());
+        assert!(better(absent(), Ok(Vec::new())).is_ok());
+        for outcome in [better(silent(), absent()), better(absent(), silent())] {
+            assert!(matches!(outcome, Err(TransportError::TimedOut(_))));
+        }
+    }
+}

@@ -59,3 +59,55 @@ pub fn check_row(member: &Member, store: StoreId) -> Result<(), NotLetIn> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use colony_protocol::{
+        identity::SecretKey,
+        model::{
+            Name,
+            member::{Addresses, MemberKey, MemberState, Role},
+        },
+        time::Timestamp,
+    };
+
+    use super::*;
+
+    const DISK: StoreId = StoreId::from_bytes([1; 16]);
+
+    fn row() -> Member {
+        let key = MemberKey::of(&SecretKey::derive(b"node"));
+        Member {
+            key,
+            id: key.identity(),
+            name: Name::cut("node"),
+            role: Role::Voter,
+            state: MemberState::Active,
+            addresses: Addresses::default(),
+            store: DISK,
+            joined_at: Timestamp::ZERO,
+            until: None,
+            ended_at: None,
+        }
+    }
+
+    #[test]
+    fn only_the_disk_that_was_let_in_may_take_part() {
+        assert_eq!(check_row(&row(), DISK), Ok(()));
+        let wiped = check_row(&row(), StoreId::from_bytes([2; 16])).unwrap_err();
+        assert!(matches!(wiped, NotLetIn::OtherDisk { .. }));
+        assert!(wiped.to_string().contains("colony join TICKET"), "{wiped}");
+    }
+
+    #[test]
+    fn who_was_sent_away_is_told_so() {
+        let removed = check_row(&Member { state: MemberState::Removed, ..row() }, DISK).unwrap_err();
+        assert_eq!(removed, NotLetIn::NoMember { why: "removed" });
+    }
+
+    #[test]
+    fn a_state_that_is_yet_to_be_filled_says_nothing() {
+        let colony = Colony::new(SecretKey::derive(b"owner").identity());
+        assert_eq!(check_disk(&colony, &row().id, DISK), Ok(()));
+    }
+}

@@ -183,3 +183,62 @@ pub(crate) fn known_peers(nodes: &[Member], me: &Identity) -> Vec<KnownPeer> {
     };
     others.map(known).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use colony_protocol::{
+        model::member::Role,
+        ticket::Ticket,
+        time::{Span, Timestamp},
+    };
+
+    use super::*;
+    use crate::runtime::Tokio;
+
+    fn ticket(expires: Timestamp, nodes: &[&str]) -> Ticket {
+        Ticket {
+            colony: SecretKey::derive(b"owner").identity(),
+            colony_name: Name::cut("lab"),
+            id: [7; 16],
+            role: Role::Voter,
+            member_name: None,
+            uses: 1,
+            issued: Timestamp::ZERO,
+            expires,
+            member_until: None,
+            nodes: List::new(nodes.iter().map(|node| Text::cut(node)).collect()).unwrap(),
+        }
+    }
+
+    async fn refused(ticket: &Ticket, signer: &[u8]) -> JoinError {
+        let runtime = Runtime::new(Tokio::new());
+        let joining = Joining {
+            ticket: SignedTicket::sign(ticket, &SecretKey::derive(signer)).unwrap(),
+            key: SecretKey::derive(b"node"),
+            name: Name::cut("node"),
+            store: StoreId::default(),
+            addresses: Vec::new(),
+            executor: None,
+        };
+        join(joining, &runtime).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_ticket_that_cannot_work_is_refused_before_anybody_is_asked() {
+        let later = Runtime::new(Tokio::new()).now().after(Span::from_secs(600));
+        let forged = refused(&ticket(later, &[]), b"somebody").await;
+        assert!(matches!(forged, JoinError::Ticket(TicketError::Forged)), "{forged}");
+        let expired = refused(&ticket(Timestamp::from_micros(1), &[]), b"owner").await;
+        assert!(matches!(expired, JoinError::Ticket(TicketError::Expired { .. })), "{expired}");
+        let nowhere = refused(&ticket(later, &["not an address"]), b"owner").await;
+        assert!(matches!(nowhere, JoinError::NoNodes), "{nowhere}");
+    }
+
+    #[tokio::test]
+    async fn nodes_that_are_not_there_are_told_from_a_refusal() {
+        let later = Runtime::new(Tokio::new()).now().after(Span::from_secs(600));
+        let error =
+            refused(&ticket(later, &["/ip4/127.0.0.1/tcp/1", "/ip4/127.0.0.1/tcp/2"]), b"owner").await;
+        assert!(matches!(error, JoinError::Unreachable { nodes: 2, .. }), "{error}");
+    }
+}
