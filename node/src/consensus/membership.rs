@@ -121,3 +121,6 @@ fn change_error(error: RaftError<MemberId, ClientWriteError<MemberId, MemberInfo
         ChangeMembershipError::LearnerNotFound(missing) => ChangeError::NoReplica(missing.node_id),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,6 +87,8 @@ pub struct Events {
     woken: Notify,
     /// Who watches what.
     watchers: Mutex<Watchers>,
+    /// Wakes whoever follows the members.
+    members: Notify,
 }
 
 impl Events {
@@ -103,7 +105,8 @@ impl Events {
                         watched.news.notify_waiters();
                     }
                 }
-                Event::Workflow { .. } | Event::LeaseLost { .. } | Event::Members => {}
+                Event::Members => self.members.notify_one(),
+                Event::Workflow { .. } | Event::LeaseLost { .. } => {}
             }
         }
         drop(watchers);
@@ -121,6 +124,11 @@ impl Events {
     /// Completes when something became ready since the last call.
     pub(super) async fn readiness(&self) {
         self.woken.notified().await;
+    }
+
+    /// Completes when the members changed since the last call. For one task: the one that keeps their nodes in order.
+    pub(crate) async fn membership(&self) {
+        self.members.notified().await;
     }
 
     /// Starts to watch a process.

@@ -1,17 +1,23 @@
 //! Who keeps a colony: from what its members decided to who replicates and votes.
 //!
 //! Two memberships exist. That of people is in the colony's rules: who was let in, as what, until when. That of the
-//! consensus engine says who replicates and whose votes count. The keeper is the task that brings the second after the
-//! first on whichever node coordinates; the decision itself is the pure function [`plan::plan`]. [`join`] is the other side:
+//! consensus engine says who replicates and whose votes count. [`Keeper`] is the task that brings the second after the
+//! first on whichever node coordinates; the decision itself is the pure function [`plan`]. [`join`] is the other side:
 //! a machine with a ticket, or one that leaves. [`disk`] keeps a node from taking part under the name of a disk it no
 //! longer has.
 //!
 //! What may never happen: a node with an empty disk taken for the one that voted; a colony that loses its majority by
 //! a change of its own making.
 
+mod announce;
 mod any_node;
 pub mod disk;
+mod health;
 pub mod join;
+mod keeper;
 pub mod plan;
+mod seating;
+mod words;
 
 pub use any_node::AnyNode;
+pub use keeper::{Keeper, Parts};
