@@ -19,7 +19,7 @@ use crate::{
     StoreFailure,
     operation::{Done, Edit, Operation, Urgency},
     pending::Pending,
-    snapshot::Transfers,
+    snapshot::{Sending, Transfers},
     tables::Slot,
 };
 
@@ -34,6 +34,8 @@ pub(crate) struct Link {
     pub(crate) failure: watch::Receiver<Option<StoreFailure>>,
     /// The lowest slot that was never used.
     pub(crate) unused: Arc<AtomicU32>,
+    /// Snapshots that a transfer may go on with.
+    pub(crate) sending: Arc<Sending>,
 }
 
 impl Link {

@@ -9,7 +9,12 @@
 //! after some entry, and says which. A restart reads the last cut and replays the log from there, which gives the same
 //! state because the core is deterministic.
 //!
-//! Nothing signed is thrown away: purging the log moves a mark, the entries stay as evidence.
+//! Nothing signed is thrown away: purging the log moves a mark, the entries stay as evidence. Only [`Store::forget`] lets
+//! go of a colony whole.
+//!
+//! A colony moves to another node as a [`Snapshot`], in chunks that both sides stream; a transfer that is cut goes on where
+//! it was. Whatever is read from a file is checked: a damaged block is an error, never another state, and a node with such
+//! a file must not vote with it. A store knows which one it is ([`Store::id`]): a wiped disk is another store.
 //!
 //! This crate starts no thread and no task, reads no clock and draws no random number: its caller does.
 

@@ -68,12 +68,6 @@ impl<C: ColonyTypes> StateMachine<C> {
         Ok(outcomes)
     }
 
-    /// Keeps no snapshot for a transfer that has taken too long.
-    fn let_go(&self) -> Result<(), StoreFailure> {
-        let applied = self.group.pending()?.applied();
-        self.group.transfers.let_go(applied, self.log.purged()?)
-    }
-
     async fn install(&self, meta: &SnapshotMeta, snapshot: Snapshot) -> Result<(), SnapshotError> {
         let (mut snapshot, received) = match snapshot.received(&self.group).await? {
             Some(slot) => (snapshot, slot),
@@ -149,7 +143,6 @@ impl<C: ColonyTypes> RaftStateMachine<C> for StateMachine<C> {
             answers.push(answer);
             self.group.settle().await.map_err(engine_error(subject, ErrorVerb::Write))?;
         }
-        self.let_go().map_err(engine_error(ErrorSubject::Snapshot(None), ErrorVerb::Read))?;
         Ok(answers)
     }
 

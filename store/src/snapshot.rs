@@ -14,8 +14,12 @@
 //! What may never happen: rows of two snapshots mixed; a snapshot given that ends before the log begins.
 
 use std::{
+    collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use redb::ReadTransaction;
@@ -31,10 +35,10 @@ use crate::{
     tables::{Fact, Fate, META, Rows, Slot},
 };
 
-/// Entries applied since a snapshot was made, after which a transfer that was cut begins anew with a fresh one. Each
-/// commit meanwhile may leave some fifteen old pages that cannot be used again: at one entry a commit, this bounds what a
-/// transfer that never ends costs to about two gibibytes of disk.
-const KEPT_ENTRIES: u64 = 32_768;
+/// Commits of the store since a snapshot was made, after which a transfer that was cut begins anew with a fresh one. Each
+/// commit meanwhile leaves some fifteen old pages that cannot be used again, so this bounds what a transfer that nobody
+/// goes on with costs to about two gibibytes of disk.
+pub(crate) const KEPT_COMMITS: u64 = 32_768;
 /// Received bytes after which a push waits for the disk: what a fast sender may be ahead of a slow disk.
 const AHEAD_BYTES: usize = 4 * CHUNK_MAX;
 
@@ -50,6 +54,8 @@ enum Kind {
 pub(crate) struct Made {
     group: Weak<Group>,
     meta: SnapshotMeta,
+    /// The store's commits before.
+    commits: u64,
     transaction: ReadTransaction,
     marks: Arc<Mutex<Marks>>,
 }
@@ -67,11 +73,30 @@ struct Receiving {
     installed: bool,
 }
 
-/// The snapshots of one colony that are on their way, in and out.
+/// The snapshots of a store's colonies whose transfer was begun and not seen to end.
+#[derive(Default)]
+pub(crate) struct Sending {
+    begun: Mutex<BTreeMap<Slot, Arc<Made>>>,
+    commits: AtomicU64,
+}
+
+impl Sending {
+    fn begun(&self) -> Result<MutexGuard<'_, BTreeMap<Slot, Arc<Made>>>, StoreFailure> {
+        self.begun.lock().map_err(|_| StoreFailure::poisoned())
+    }
+
+    /// The writer has committed, for whichever colony: what has waited for too long is let go of.
+    pub(crate) fn committed(&self) {
+        let commits = self.commits.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if let Ok(mut begun) = self.begun.lock() {
+            begun.retain(|_, made| commits.saturating_sub(made.commits) <= KEPT_COMMITS);
+        }
+    }
+}
+
+/// The snapshots of one colony that are on their way here.
 #[derive(Default)]
 pub(crate) struct Transfers {
-    /// Whose transfer was begun and not seen to end.
-    sending: Mutex<Option<Arc<Made>>>,
     receiving: Mutex<Incoming>,
     /// Told whenever a snapshot was installed or given up.
     pub(crate) settled: Notify,
@@ -112,10 +137,6 @@ pub enum SnapshotError {
 }
 
 impl Transfers {
-    fn sending(&self) -> Result<MutexGuard<'_, Option<Arc<Made>>>, StoreFailure> {
-        self.sending.lock().map_err(|_| StoreFailure::poisoned())
-    }
-
     fn receiving(&self) -> Result<MutexGuard<'_, Incoming>, StoreFailure> {
         self.receiving.lock().map_err(|_| StoreFailure::poisoned())
     }
@@ -133,28 +154,18 @@ impl Transfers {
         }
         self.settled.notify_waiters();
     }
-
-    /// Lets go of the snapshot that was being sent, if it is of no more use.
-    pub(crate) fn let_go(&self, applied: Option<LogId>, purged: Option<LogId>) -> Result<(), StoreFailure> {
-        let mut sending = self.sending()?;
-        let usable = |made: &Arc<Made>| {
-            let index = |id: Option<LogId>| id.map_or(0, |id| id.index);
-            let last = index(made.meta.last_log_id);
-            index(applied).saturating_sub(last) <= KEPT_ENTRIES && last >= index(purged)
-        };
-        *sending = sending.take().filter(usable);
-        Ok(())
-    }
 }
 
 /// The state on disk as a snapshot: what its rows are the state of and how it is known by, and the rows.
 pub(crate) fn make(group: &Arc<Group>) -> Result<(SnapshotMeta, Snapshot), StoreFailure> {
+    let commits = group.link.sending.commits.load(Ordering::Relaxed);
     let transaction = group.link.read()?;
     let (last_log_id, last_membership) = read_applied(&transaction, group.slot)?;
     // The same entry gives the same rows on every node, so it names the snapshot.
     let snapshot_id = last_log_id.map(|id| id.to_string()).unwrap_or_default();
     let meta = SnapshotMeta { last_log_id, last_membership, snapshot_id };
-    let made = Made { group: Arc::downgrade(group), meta: meta.clone(), transaction, marks: Arc::default() };
+    let group = Arc::downgrade(group);
+    let made = Made { group, meta: meta.clone(), commits, transaction, marks: Arc::default() };
     Ok((meta, Snapshot(Kind::Made(Arc::new(made)))))
 }
 
@@ -163,13 +174,16 @@ pub(crate) fn current(
     group: &Arc<Group>,
     purged: Option<LogId>,
 ) -> Result<(SnapshotMeta, Snapshot), StoreFailure> {
-    let applied = group.pending()?.applied();
-    group.transfers.let_go(applied, purged)?;
-    let begun = group.transfers.sending()?.clone();
-    match begun {
-        Some(made) => Ok((made.meta.clone(), Snapshot(Kind::Made(made)))),
-        None => make(group),
+    let mut begun = group.link.sending.begun()?;
+    let place = |id: Option<LogId>| id.map(|id| id.index);
+    // The receiver must find the log going on after it.
+    let usable = |made: &&Arc<Made>| place(made.meta.last_log_id) >= place(purged);
+    if let Some(made) = begun.get(&group.slot).filter(usable) {
+        return Ok((made.meta.clone(), Snapshot(Kind::Made(made.clone()))));
     }
+    begun.remove(&group.slot);
+    drop(begun);
+    make(group)
 }
 
 /// What the rows of a colony are the state of, in one view of the disk.
@@ -230,7 +244,7 @@ impl Snapshot {
             return Err(SnapshotError::WrongSide("being received cannot be read"));
         };
         if let Some(group) = made.group.upgrade() {
-            *group.transfers.sending()? = Some(made.clone());
+            group.link.sending.begun()?.insert(group.slot, made.clone());
             Chunks::new(Rows::open(&made.transaction, group.slot)?, made.marks.clone(), skipped)
         } else {
             Err(StoreFailure::closed().into())
@@ -242,12 +256,12 @@ impl Snapshot {
     pub fn delivered(&self) {
         let Kind::Made(made) = &self.0 else { return };
         let Some(group) = made.group.upgrade() else { return };
-        if let Ok(mut sending) = group.transfers.sending.lock()
-            && sending.as_ref().is_some_and(|begun| Arc::ptr_eq(begun, made))
+        if let Ok(mut begun) = group.link.sending.begun.lock()
+            && begun.get(&group.slot).is_some_and(|begun| Arc::ptr_eq(begun, made))
             // Held here and there, and by no other transfer.
             && Arc::strong_count(made) <= 2
         {
-            *sending = None;
+            begun.remove(&group.slot);
         }
     }
 

@@ -21,7 +21,7 @@ use crate::{
     log::SharedLog,
     operation::Edit,
     pending::Pending,
-    snapshot,
+    snapshot::{self, Sending},
     tables::{COLONIES, Fact, Fate, META, Rows, Slot},
 };
 
@@ -98,9 +98,10 @@ impl Store {
             .map_err(|failure| OpenError::Damaged { place, detail: failure.detail().to_owned() })?;
         let (outbox, inbox) = mpsc::channel(QUEUE);
         let (failed, failure) = watch::channel(None);
-        let writer = Writer::new(database.clone(), inbox, failed, contents.doomed);
+        let sending = Arc::new(Sending::default());
+        let writer = Writer::new(database.clone(), inbox, failed, contents.doomed, sending.clone());
         let unused = Arc::new(AtomicU32::new(contents.unused));
-        let link = Link { database, outbox, failure, unused };
+        let link = Link { database, outbox, failure, unused, sending };
         Ok((Self { link, id, colonies: Arc::new(Mutex::new(contents.colonies)) }, writer))
     }
 

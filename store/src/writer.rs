@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use crate::{
     StoreFailure,
     operation::{Edit, Operation, Tables, Urgency},
+    snapshot::Sending,
     tables::{Fate, Slot},
 };
 
@@ -36,6 +37,8 @@ pub struct Writer {
     taken_bytes: usize,
     /// Slots to be emptied. An end half-way is no harm: the disk knows them too.
     doomed: VecDeque<(Slot, Fate)>,
+    /// Told of every commit.
+    sending: Arc<Sending>,
 }
 
 impl Writer {
@@ -44,8 +47,9 @@ impl Writer {
         inbox: mpsc::Receiver<Operation>,
         failure: watch::Sender<Option<StoreFailure>>,
         doomed: VecDeque<(Slot, Fate)>,
+        sending: Arc<Sending>,
     ) -> Self {
-        Self { database, inbox, failure, taken: Vec::new(), taken_bytes: 0, doomed }
+        Self { database, inbox, failure, taken: Vec::new(), taken_bytes: 0, doomed, sending }
     }
 
     /// Serves until the last handle of the store is gone. Blocks: give it a thread.
@@ -130,6 +134,7 @@ impl Writer {
             tracing::error!(%failure, "the store cannot write any more");
             self.failure.send_replace(Some(failure.clone()));
         }
+        self.sending.committed();
         if outcome.is_err() {
             // The next start goes on.
             self.doomed.clear();

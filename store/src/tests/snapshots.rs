@@ -11,7 +11,10 @@ use super::{
     faulty_disk::FaultyDisk,
     support::{Driver, FRESH, Types, on_one_thread, open_with_thread},
 };
-use crate::{CHUNK_MAX, Disk, Options, Snapshot, SnapshotError, SnapshotMeta, Store, tables::ROWS};
+use crate::{
+    CHUNK_MAX, Disk, Options, Snapshot, SnapshotError, SnapshotMeta, Store, snapshot::KEPT_COMMITS,
+    tables::ROWS,
+};
 
 async fn with_history(processes: usize) -> (Store, Driver) {
     let store = open_with_thread(Disk::Memory);
@@ -222,6 +225,22 @@ async fn a_snapshot_that_the_log_has_left_behind_is_not_sent_again() {
     let (newer, _) = build(&mut driver).await;
     driver.store.log.purge(newer.last_log_id.unwrap()).await.unwrap();
     assert_eq!(current(&mut driver).await.0, newer);
+}
+
+#[tokio::test]
+async fn a_transfer_that_nobody_goes_on_with_does_not_keep_old_pages_for_ever() {
+    let (store, mut driver) = with_history(1).await;
+    let (old, snapshot) = current(&mut driver).await;
+    drop(snapshot.chunks().unwrap());
+    drop(snapshot);
+    driver.run_one().await;
+    assert_eq!(current(&mut driver).await.0, old);
+    // The store is busy, with whichever colony.
+    for _ in 0..=KEPT_COMMITS {
+        store.link.sending.committed();
+    }
+    driver.store.view.flush().await.unwrap();
+    assert!(current(&mut driver).await.0.last_log_id > old.last_log_id);
 }
 
 #[tokio::test]
