@@ -7,9 +7,10 @@ use colony_protocol::{
     command::Command,
     entry::Batch,
     envelope::{Body, EnvelopeError, SIGNED_MAX, Signed},
-    model::{FunctionSpec, NODES_MAX, Process, WorkflowSpec},
-    query::Query,
+    model::{FunctionSpec, NODES_MAX, Process, WorkflowSpec, member::Member},
+    query::{self, Query},
     rpc,
+    ticket::{SignedTicket, Ticket},
 };
 use proptest::prelude::*;
 
@@ -30,6 +31,9 @@ pub(crate) fn decode_as_everything(bytes: &[u8]) -> u64 {
         cost(|| SignedAnnouncement::from_bytes(bytes)),
         cost(|| codec::decode::<Announcement>(bytes)),
         cost(|| codec::decode::<Body>(bytes)),
+        cost(|| codec::decode::<Ticket>(bytes)),
+        cost(|| codec::decode::<SignedTicket>(bytes)),
+        cost(|| codec::decode::<Member>(bytes)),
         cost(|| Command::decode(bytes)),
         cost(|| Query::decode(bytes)),
         cost(|| rpc::decode_outcome(bytes)),
@@ -96,6 +100,10 @@ const LISTS: &[(Decoder, &[&str])] = &[
             "AddExecutor.executor.capabilities.hardware",
             "AddExecutor.executor.capabilities.hardware.[].network",
             "AddExecutor.executor.capabilities.software",
+            "Join.member.addresses",
+            "Join.member.executor.capabilities.hardware",
+            "AddMember.member.addresses",
+            "UpdateMember.addresses",
         ],
     ),
     (
@@ -112,6 +120,10 @@ const LISTS: &[(Decoder, &[&str])] = &[
             "Ok.Answer.Executors",
             "Ok.Answer.Users",
             "Ok.Answer.Functions",
+            "Ok.Answer.Members",
+            "Ok.Answer.Members.[].member.addresses",
+            "Ok.Reply.Joined.nodes",
+            "Ok.Reply.Joined.nodes.[].addresses",
             "Ok.Answer.Log",
             "Ok.Answer.Watch.lines",
             "Ok.Answer.Status.voters",
@@ -122,6 +134,7 @@ const LISTS: &[(Decoder, &[&str])] = &[
         ],
     ),
     (|bytes| cost(|| codec::decode::<Body>(bytes)), &["grants"]),
+    (|bytes| cost(|| codec::decode::<Ticket>(bytes)), &["a"]),
     (|bytes| cost(|| codec::decode::<Batch>(bytes)), &["heard", "items"]),
     (
         |bytes| cost(|| codec::decode::<Process>(bytes)),
@@ -241,12 +254,14 @@ fn a_frame_above_the_limit_is_refused_before_it_is_decoded() {
 
 #[test]
 fn a_query_never_passes_for_a_command_nor_a_command_for_a_query() {
-    for query in [Query::Status, Query::Statistics, Query::Executors, Query::Users] {
+    for query in [Query::Status, Query::Statistics, Query::Executors, Query::Users, Query::Members] {
         assert!(Command::decode(&query.encode().unwrap()).is_err());
     }
-    for command in [Command::Pause, Command::Resume, Command::Renew { leases: List::default() }] {
+    for command in
+        [Command::Pause, Command::Resume, Command::Leave, Command::Renew { leases: List::default() }]
+    {
         assert!(Query::decode(&command.encode().unwrap()).is_err());
-        assert_ne!(command.kind(), Query::Status.kind());
+        assert!(command.kind() != query::KIND && command.kind() != query::STALE_KIND);
     }
 }
 

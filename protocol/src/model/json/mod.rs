@@ -20,7 +20,7 @@ mod submission;
 pub use error::SpecError;
 pub use executor::parse_executor;
 pub use print::{
-    ColonyContext, executor, explanation, function, function_spec, log_line, process, rfc3339, statistics,
-    status, user, workflow,
+    ColonyContext, executor, explanation, function, function_spec, log_line, member, process, rfc3339,
+    statistics, status, user, workflow,
 };
 pub use submission::{Parsed, parse_function_spec, parse_submission, parse_workflow};

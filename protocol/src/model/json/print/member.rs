@@ -1,13 +1,17 @@
-//! Executors, users and functions.
+//! Members, executors, users and functions.
 
 use serde_json::{Value, json};
 
 use super::{
     ColonyContext, rfc3339,
     spec::{none_as_null, texts},
+    time::maybe,
 };
 use crate::{
-    model::{Capabilities, Executor, Gpu, Hardware, RegisteredFunction, User},
+    model::{
+        Capabilities, Executor, Gpu, Hardware, RegisteredFunction, User,
+        member::{MemberView, Path},
+    },
     units::{format_cpu, format_memory},
 };
 
@@ -68,6 +72,29 @@ fn gpu(gpu: &Gpu) -> Value {
         "mem": format_memory(gpu.memory),
         "count": gpu.count,
         "nodecount": gpu.node_count,
+    })
+}
+
+/// A member as one node sees it, a shape of ours. `peer_id` is the key's name on the network, which the protocol does
+/// not know. A path that is not known is `-`, a round trip that is not known null, a moment that never came the first of
+/// the year 1.
+#[must_use]
+pub fn member(view: &MemberView, peer_id: &str) -> Value {
+    let member = &view.member;
+    json!({
+        "id": member.id.to_hex(),
+        "name": member.name.as_str(),
+        "roles": [member.role.word()],
+        "peerid": peer_id,
+        "state": member.state.word(),
+        "seat": view.seat.word(),
+        "path": view.path.map_or("-", Path::word),
+        "rtt_ms": view.rtt.map(|rtt| rtt.as_secs_f64() * 1_000.0),
+        "lastheard": maybe(view.last_heard),
+        "addresses": texts(&member.addresses),
+        "jointime": rfc3339(member.joined_at),
+        "until": maybe(member.until),
+        "endtime": maybe(member.ended_at),
     })
 }
 

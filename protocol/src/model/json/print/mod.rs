@@ -11,7 +11,7 @@ mod time;
 mod workflow;
 
 pub use answer::{explanation, statistics, status};
-pub use member::{executor, function, user};
+pub use member::{executor, function, member, user};
 pub use process::{log_line, process};
 pub use spec::function_spec;
 pub use time::rfc3339;

@@ -6,14 +6,15 @@ use super::*;
 use crate::{
     bounded::{Json, List, Text},
     envelope::RequestId,
-    identity::Identity,
+    identity::{Identity, SecretKey},
     model::{
         Attribute, AttributeKind, Executor, FunctionSpec, Lease, LogStream, Process, ProcessId,
         RegisteredFunction, State, StoredLogLine, User, Workflow, WorkflowId,
         json::{parse_executor, parse_function_spec},
+        member::{Member, MemberKey, MemberState, MemberView, Path, Role, Seat, StoreId},
     },
     reply::{Blocker, Check, ExecutorVerdict, Explanation, Statistics, Status},
-    time::Timestamp,
+    time::{Span, Timestamp},
 };
 
 const DEV: ColonyContext<'static> = ColonyContext { name: "dev" };
@@ -387,4 +388,52 @@ fn an_explanation_lists_what_blocks_and_each_condition() {
                 "checks": [{"condition": "type", "met": false, "wanted": "gpu", "has": "cli"}]}])
     );
     assert_eq!((&shown["ahead"], &shown["process"]["number"]), (&json!(2), &json!(7)));
+}
+
+#[test]
+fn a_member_says_what_it_is_and_how_it_is_reached() {
+    let key = MemberKey::of(&SecretKey::derive(b"n1"));
+    let row = Member {
+        key,
+        id: key.identity(),
+        name: Text::cut("n1"),
+        role: Role::Voter,
+        state: MemberState::Active,
+        addresses: List::new(vec![Text::cut("/ip4/192.0.2.1/tcp/1/p2p/16Uiu2")]).unwrap(),
+        store: StoreId::default(),
+        joined_at: THEN,
+        until: None,
+        ended_at: None,
+    };
+    let unseen = MemberView { member: row, seat: Seat::None, path: None, rtt: None, last_heard: None };
+    let seen = MemberView {
+        seat: Seat::Learner,
+        path: Some(Path::Punched),
+        rtt: Some(Span::from_micros(1_500)),
+        last_heard: Some(THEN),
+        ..unseen.clone()
+    };
+    assert_eq!(
+        member(&seen, "16Uiu2"),
+        json!({
+            "id": key.identity().to_hex(),
+            "name": "n1",
+            "roles": ["voter"],
+            "peerid": "16Uiu2",
+            "state": "active",
+            "seat": "learner",
+            "path": "punched",
+            "rtt_ms": 1.5,
+            "lastheard": "2026-11-22T10:58:06.029863Z",
+            "addresses": ["/ip4/192.0.2.1/tcp/1/p2p/16Uiu2"],
+            "jointime": "2026-11-22T10:58:06.029863Z",
+            "until": NEVER,
+            "endtime": NEVER,
+        })
+    );
+    let shown = member(&unseen, "");
+    assert_eq!((&shown["path"], &shown["rtt_ms"]), (&json!("-"), &Value::Null));
+    assert_eq!((&shown["seat"], &shown["lastheard"]), (&json!("-"), &json!(NEVER)));
+    let paths = [Path::Own, Path::Direct, Path::Relayed].map(Path::word);
+    assert_eq!(paths, ["self", "direct", "relayed"]);
 }
