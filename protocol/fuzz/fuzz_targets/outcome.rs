@@ -41,6 +41,11 @@ fuzz_target!(|bytes: &[u8]| {
                 drop(json::executor(executor, COLONY));
             }
         }
+        Response::Answer(Answer::Members(views)) => {
+            for view in &views {
+                drop(json::member(view, ""));
+            }
+        }
         _ => {}
     }
 });

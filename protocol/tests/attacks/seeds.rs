@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 
 use colony_protocol::{
     announcement::SignedAnnouncement, command::Command, envelope::Signed, model::json, query::Query, rpc,
+    ticket::SignedTicket,
 };
 
 /// Asserts that every seed of a target is read by `read`.
@@ -25,6 +26,10 @@ fn messages_of_an_earlier_build_are_still_read() {
     all_read("request", |bytes| Command::decode(bytes).is_ok() || Query::decode(bytes).is_ok());
     all_read("announcement", |bytes| {
         SignedAnnouncement::from_bytes(bytes).is_ok_and(|signed| signed.verify().is_ok())
+    });
+    all_read("ticket", |bytes| {
+        let word = std::str::from_utf8(bytes).unwrap();
+        word.parse::<SignedTicket>().is_ok_and(|signed| signed.verify().is_ok())
     });
     all_read("outcome", |bytes| rpc::decode_outcome(bytes).is_ok());
     all_read("spec_json", |bytes| {
