@@ -16,7 +16,7 @@ pub(crate) struct Coverage(BTreeMap<&'static str, u64>);
 
 impl Coverage {
     /// Things that some history of a few hundred must contain.
-    const WANTED: [&'static str; 23] = [
+    const WANTED: [&'static str; 30] = [
         "submitted",
         "workflow",
         "assigned",
@@ -40,13 +40,26 @@ impl Coverage {
         "process failed",
         "workflow success",
         "workflow failed",
+        "joined",
+        "ticket",
+        "last voter",
+        "promote-member",
+        "demote-member",
+        "leave",
+        "expired",
     ];
 
     pub(crate) fn add(&mut self, logged: &Logged) {
         let events = match logged {
-            Logged::Begin(_, _, events) => events,
-            Logged::Call(_, reply, events) => {
+            Logged::Begin(_, _, events) => {
+                if events.contains(&Event::Members) {
+                    self.count("expired");
+                }
+                events
+            }
+            Logged::Call(call, reply, events) => {
                 match reply {
+                    Ok(Reply::Done) if events.contains(&Event::Members) => self.count(call.command.kind()),
                     Ok(reply) => self.reply(reply),
                     Err(refusal) => self.refusal(refusal),
                 }
@@ -102,6 +115,8 @@ impl Coverage {
             Refusal::Exists { .. } => "exists",
             Refusal::WrongState { .. } => "wrong state",
             Refusal::Stale { .. } => "stale",
+            Refusal::Ticket(_) => "ticket",
+            Refusal::LastVoter { .. } => "last voter",
             _ => "other refusal",
         });
     }

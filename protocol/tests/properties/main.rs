@@ -1,6 +1,6 @@
 //! Random histories of a colony, and what must hold in each of them.
 //!
-//! A history is a list of [`step::Step`]s: entries of a log with commands of owners, users, strangers and executors,
+//! A history is a list of [`step::Step`]s: entries of a log with commands of owners, users, strangers, nodes and executors,
 //! some of them repeated, late or forged. [`world::World`] plays them against the core and checks after each step
 //! what [`oracle::Oracle`] promises; at the end the same log is replayed, and continued from stored rows.
 
@@ -9,7 +9,9 @@
 mod coverage;
 mod memory;
 mod oracle;
+mod people;
 mod step;
+mod town;
 mod world;
 
 use proptest::{collection::vec, prelude::*, strategy::ValueTree, test_runner::TestRunner};

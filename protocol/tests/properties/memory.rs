@@ -9,7 +9,7 @@ use colony_protocol::{
     time::Timestamp,
 };
 
-use crate::world::id;
+use crate::people::id;
 
 /// Processes in the queue, in requests of [`BATCH`].
 const COUNT: usize = 20_000;

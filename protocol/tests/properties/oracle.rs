@@ -7,13 +7,13 @@ use colony_protocol::{
     colony::{Call, Change, Colony, Event, Outbox, RowKey, decode_process, decode_workflow},
     command::Command,
     identity::Identity,
-    model::{ExecutorState, Process, State},
+    model::{ExecutorState, Lease, Process, State},
     refusal::Refusal,
     reply::Reply,
 };
 use proptest::prelude::*;
 
-use crate::world::Verdict;
+use crate::{town::Town, world::Verdict};
 
 /// What one knows who watched a colony from its first day.
 #[derive(Debug, Default)]
@@ -30,6 +30,9 @@ pub(crate) struct Oracle {
     /// Forgotten processes, by number.
     forgotten: BTreeSet<u64>,
     workflows: BTreeMap<u64, State>,
+    /// Leases as they were granted.
+    leases: BTreeMap<u64, Lease>,
+    town: Town,
 }
 
 impl Oracle {
@@ -50,7 +53,9 @@ impl Oracle {
         for process in colony.live_processes() {
             self.process(process)?;
             self.shape(colony, process)?;
+            self.lease(process)?;
         }
+        self.town.observe(colony, call)?;
         self.events(out)?;
         self.counts(colony)?;
         queue(colony)
@@ -143,6 +148,16 @@ impl Oracle {
         }
         if process.state == State::Success {
             prop_assert!(self.results.contains(&number), "success without a result");
+        }
+        Ok(())
+    }
+
+    /// From its grant to its end a lease stays as it is, whoever coordinates.
+    fn lease(&mut self, process: &Process) -> Verdict {
+        let Some(lease) = process.lease else { return Ok(()) };
+        let known = self.leases.insert(process.number(), lease);
+        if let Some(known) = known.filter(|known| known.token == lease.token) {
+            prop_assert_eq!(known, lease);
         }
         Ok(())
     }

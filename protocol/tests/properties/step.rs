@@ -1,9 +1,10 @@
 //! What can happen next. Steps name processes, leases and earlier calls by index into what there is, so that every
 //! step means something in every history, and stays meaningful while a failing history is made smaller.
 
+use colony_protocol::model::member::Role;
 use proptest::{collection::vec, prelude::*, sample::Index};
 
-/// Who acts: the owner, a user, three executors, a stranger.
+/// Who acts: the owner (1), a user (4), three executors (5 to 7), a stranger (9), three nodes (10 to 12).
 pub(crate) type Who = u8;
 
 /// One step of a history.
@@ -119,6 +120,49 @@ pub(crate) enum Step {
     Resume {
         by: Who,
     },
+    /// The owner makes a ticket; times are in seconds from now.
+    Invite {
+        role: Role,
+        uses: u32,
+        life: u64,
+        member_life: Option<u64>,
+    },
+    Join {
+        by: Who,
+        ticket: Index,
+        disk: u8,
+        executor: bool,
+        forged: bool,
+    },
+    AddMember {
+        by: Who,
+        member: Who,
+        role: Role,
+        disk: u8,
+    },
+    Promote {
+        by: Who,
+        member: Who,
+    },
+    Demote {
+        by: Who,
+        member: Who,
+    },
+    RemoveMember {
+        by: Who,
+        member: Who,
+    },
+    Leave {
+        by: Who,
+    },
+    Move {
+        by: Who,
+        port: u8,
+    },
+    /// Another coordinator takes over, with a clock that is behind.
+    Elect {
+        behind_millis: u64,
+    },
     /// An earlier call comes again.
     Again {
         call: Index,
@@ -137,7 +181,7 @@ pub(crate) struct Work {
 }
 
 fn who() -> impl Strategy<Value = Who> {
-    prop_oneof![2 => Just(1), 6 => Just(4), 20 => 5..=7u8, 1 => Just(9)]
+    prop_oneof![2 => Just(1), 6 => Just(4), 20 => 5..=7u8, 1 => Just(9), 3 => 10..=12u8]
 }
 
 fn executor() -> impl Strategy<Value = Who> {
@@ -207,13 +251,44 @@ fn of_members() -> impl Strategy<Value = Step> {
         1 => (who(), prop::option::of(0..3u64)).prop_map(|(by, memory)| Step::Hardware { by, memory }),
         1 => who().prop_map(|by| Step::AddFunction { by }),
         1 => (who(), 0..4u64).prop_map(|(by, number)| Step::RemoveFunction { by, number }),
-        1 => who().prop_map(|by| Step::Pause { by }),
-        2 => who().prop_map(|by| Step::Resume { by }),
+        1 => prop_oneof![who(), Just(1)].prop_map(|by| Step::Pause { by }),
+        2 => prop_oneof![who(), Just(1)].prop_map(|by| Step::Resume { by }),
         2 => (who(), any_index()).prop_map(|(by, process)| Step::Cancel { by, process }),
         1 => (who(), any_index()).prop_map(|(by, workflow)| Step::CancelWorkflow { by, workflow }),
         1 => (who(), any_index()).prop_map(|(by, process)| Step::Remove { by, process }),
-        1 => (who(), 0..5u8).prop_map(|(by, state)| Step::RemoveAll { by, state }),
+        1 => (prop_oneof![who(), Just(1)], 0..5u8).prop_map(|(by, state)| Step::RemoveAll { by, state }),
         1 => (who(), any_index()).prop_map(|(by, workflow)| Step::RemoveWorkflow { by, workflow }),
+    ]
+}
+
+fn role() -> impl Strategy<Value = Role> {
+    prop_oneof![3 => Just(Role::Voter), 3 => Just(Role::Observer), 2 => Just(Role::Executor), 1 => Just(Role::User)]
+}
+
+/// Who may become a member: nodes, and the executors that the owner also adds by hand.
+fn joiner() -> impl Strategy<Value = Who> {
+    prop_oneof![3 => 10..=12u8, 1 => executor()]
+}
+
+/// The owner, mostly.
+fn governor() -> impl Strategy<Value = Who> {
+    prop_oneof![12 => Just(1), 1 => joiner()]
+}
+
+fn of_membership() -> impl Strategy<Value = Step> {
+    let lives = || prop_oneof![1 => 0..5u64, 2 => 5..200u64];
+    prop_oneof![
+        5 => (role(), prop_oneof![1 => Just(0), 9 => 1..4u32], lives(), prop::option::of(lives())).prop_map(
+            |(role, uses, life, member_life)| Step::Invite { role, uses, life, member_life }),
+        8 => (joiner(), any::<Index>(), 0..2u8, prop::bool::weighted(0.7), prop::bool::weighted(0.05)).prop_map(
+            |(by, ticket, disk, executor, forged)| Step::Join { by, ticket, disk, executor, forged }),
+        1 => (governor(), joiner(), role(), 0..2u8)
+            .prop_map(|(by, member, role, disk)| Step::AddMember { by, member, role, disk }),
+        2 => (governor(), 10..=12u8).prop_map(|(by, member)| Step::Promote { by, member }),
+        2 => (governor(), 10..=12u8).prop_map(|(by, member)| Step::Demote { by, member }),
+        2 => (governor(), joiner()).prop_map(|(by, member)| Step::RemoveMember { by, member }),
+        2 => joiner().prop_map(|by| Step::Leave { by }),
+        1 => (joiner(), 1..4u8).prop_map(|(by, port)| Step::Move { by, port }),
     ]
 }
 
@@ -229,6 +304,8 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(by, max, heartbeat, memory)| Step::Assign { by, max, heartbeat, memory }),
         14 => of_holders(),
         4 => of_members(),
+        9 => of_membership(),
+        1 => (0..20_000u64).prop_map(|behind_millis| Step::Elect { behind_millis }),
         2 => any::<Index>().prop_map(|call| Step::Again { call }),
     ]
 }

@@ -10,17 +10,20 @@ use colony_protocol::{
     identity::Identity,
     model::{
         Attribute, AttributeKind, Capabilities, Executor, FunctionSpec, GivenNode, Hardware, Limit, LogLine,
-        LogStream, ProcessId, State, User, Values, WorkflowId, WorkflowSpec,
+        LogStream, ProcessId, State, User, Values, WorkflowId, WorkflowSpec, member::Role,
     },
     refusal::Refusal,
     reply::Reply,
+    ticket::{SignedTicket, Ticket},
     time::{Span, Timestamp},
 };
 use proptest::{prelude::*, sample::Index, test_runner::TestCaseError};
 
 use crate::{
     oracle::Oracle,
+    people::{id, key, who},
     step::{Step, Who, Work},
+    town,
 };
 
 pub(crate) type Verdict = Result<(), TestCaseError>;
@@ -31,10 +34,6 @@ pub(crate) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 pub(crate) enum Logged {
     Begin(Timestamp, Vec<Identity>, Vec<Event>),
     Call(Box<Call>, Result<Reply, Refusal>, Vec<Event>),
-}
-
-pub(crate) fn id(who: Who) -> Identity {
-    Identity::from_bytes([who; 32])
 }
 
 /// A colony with what was written of it.
@@ -133,7 +132,9 @@ pub(crate) struct World {
     workflows: Vec<WorkflowId>,
     /// Every call and its first answer.
     calls: Vec<(Call, Result<Reply, Refusal>)>,
+    tickets: Vec<Ticket>,
     now: u64,
+    term: u64,
 }
 
 impl World {
@@ -146,6 +147,8 @@ impl World {
             processes: Vec::new(),
             workflows: Vec::new(),
             calls: Vec::new(),
+            tickets: Vec::new(),
+            term: 1,
             now: 1_700_000_000_000_000,
         };
         world.begin(0, &[]).unwrap();
@@ -155,6 +158,8 @@ impl World {
         for executor in [5, 6] {
             world.tell(1, add_executor(executor, true)).unwrap();
         }
+        let member = town::newcomer(10, 0, false);
+        world.tell(1, Command::AddMember { member, role: Role::Voter }).unwrap();
         world
     }
 
@@ -164,12 +169,25 @@ impl World {
 
     fn begin(&mut self, millis: u64, heard: &[Who]) -> Verdict {
         self.now += millis * 1_000;
-        let at = Timestamp::from_micros(self.now);
-        let heard: Vec<Identity> = heard.iter().map(|who| id(*who)).collect();
+        self.enter(Timestamp::from_micros(self.now), heard.iter().map(|who| id(*who)).collect())
+    }
+
+    /// The first entry of another coordinator: it has heard nobody yet, so it gives every holder a fresh start.
+    fn elect(&mut self, behind_millis: u64) -> Verdict {
+        self.term += 1;
+        let holders = self.replica.colony.live_processes().filter_map(|process| process.lease);
+        let holders: BTreeSet<Identity> = holders.map(|lease| lease.holder).collect();
+        let at = Timestamp::from_micros(self.now - behind_millis * 1_000);
+        self.enter(at, holders.into_iter().collect())
+    }
+
+    fn enter(&mut self, at: Timestamp, heard: Vec<Identity>) -> Verdict {
         let out = self.replica.begin(at, &heard);
         self.oracle.observe(&self.replica.colony, &out, None)?;
         let next = self.replica.colony.next_deadline();
-        prop_assert!(next.is_none_or(|next| next > at), "a deadline that has passed did not fire");
+        let now = self.replica.colony.now();
+        prop_assert_eq!(now, Timestamp::from_micros(self.now), "time went another way than on");
+        prop_assert!(next.is_none_or(|next| next > now), "a deadline that has passed did not fire");
         self.log.push(Logged::Begin(at, heard, out.events));
         Ok(())
     }
@@ -179,7 +197,7 @@ impl World {
         request[..8].copy_from_slice(&(self.calls.len() as u64).to_be_bytes());
         let expires = Timestamp::from_micros(self.now + 10_000_000);
         let request = RequestId::from_bytes(request);
-        let call = Call { by: id(by), term: 1, request, expires, command };
+        let call = Call { by: id(by), term: self.term, request, expires, command };
         let reply = self.apply(&call)?;
         self.calls.push((call.clone(), reply.clone()));
         match reply {
@@ -225,6 +243,13 @@ impl World {
         match step {
             Step::Wait { millis, heard } => self.begin(*millis, heard),
             Step::Again { call } => self.again(*call),
+            Step::Elect { behind_millis } => self.elect(*behind_millis),
+            Step::Invite { role, uses, life, member_life } => {
+                let now = Timestamp::from_micros(self.now);
+                let number = u8::try_from(self.tickets.len()).unwrap();
+                self.tickets.push(town::ticket(number, now, *role, *uses, *life, *member_life));
+                Ok(())
+            }
             Step::Close { by, leases, success, output } => self.close(*by, leases, *success, *output),
             Step::Renew { by, lease } => self
                 .as_holder(*by, *lease, |lease| Command::Renew { leases: List::new(vec![lease]).unwrap() }),
@@ -269,6 +294,9 @@ impl World {
             (Ok(Reply::Assigned { .. }), _) => {}
             // Strangers are not remembered; this one may be a member by now.
             (Err(Refusal::Denied { .. }), _) => {}
+            (Err(_), _) if matches!(call.command, Command::Join { .. }) => {}
+            // The answer names the nodes as they are now.
+            (Ok(Reply::Joined { .. }), _) => prop_assert_eq!(self.replica.rows(), before),
             _ => {
                 prop_assert_eq!(&first, &reply);
                 prop_assert_eq!(self.replica.rows(), before, "a repeated request changed something");
@@ -289,7 +317,7 @@ impl World {
         command: impl FnOnce(LeaseRef) -> Command,
     ) -> Verdict {
         let Some((holder, lease)) = recent(&self.leases, lease) else { return Ok(()) };
-        self.tell(by.unwrap_or(holder.as_bytes()[0]), command(lease))
+        self.tell(by.unwrap_or_else(|| who(&holder)), command(lease))
     }
 
     fn close(&mut self, by: Option<Who>, leases: &[Index], success: bool, output: u8) -> Verdict {
@@ -306,7 +334,7 @@ impl World {
             receipt: None,
         });
         let items = List::new(items.collect()).unwrap();
-        self.tell(by.unwrap_or(holder.as_bytes()[0]), Command::Close { items })
+        self.tell(by.unwrap_or_else(|| who(&holder)), Command::Close { items })
     }
 
     fn command(&self, step: &Step) -> Option<(Who, Command)> {
@@ -359,6 +387,21 @@ impl World {
                 (*by, Command::AddFunction { func_name: text("f"), description: Text::default() })
             }
             Step::RemoveFunction { by, number } => (*by, Command::RemoveFunction { number: *number }),
+            Step::Join { by, ticket, disk, executor, forged } => {
+                let ticket = pick(&self.tickets, *ticket)?;
+                let signer = if *forged { 9 } else { 1 };
+                let ticket = SignedTicket::sign(&ticket, key(signer)).unwrap();
+                (*by, Command::Join { ticket, member: town::newcomer(*by, *disk, *executor) })
+            }
+            Step::AddMember { by, member, role, disk } => {
+                let member = town::newcomer(*member, *disk, *role == Role::Executor);
+                (*by, Command::AddMember { member, role: *role })
+            }
+            Step::Promote { by, member } => (*by, Command::PromoteMember { name: name(*member) }),
+            Step::Demote { by, member } => (*by, Command::DemoteMember { name: name(*member) }),
+            Step::RemoveMember { by, member } => (*by, Command::RemoveMember { name: name(*member) }),
+            Step::Leave { by } => (*by, Command::Leave),
+            Step::Move { by, port } => (*by, Command::UpdateMember { addresses: town::addresses(*port) }),
             Step::Pause { by } => (*by, Command::Pause),
             Step::Resume { by } => (*by, Command::Resume),
             _ => return None,
@@ -375,11 +418,11 @@ fn recent<T: Clone>(from: &[T], index: Index) -> Option<T> {
     pick(&from[from.len().saturating_sub(6)..], index)
 }
 
-fn text<const N: usize>(text: &str) -> Text<N> {
+pub(crate) fn text<const N: usize>(text: &str) -> Text<N> {
     Text::new(text).unwrap()
 }
 
-fn name(executor: Who) -> colony_protocol::model::Name {
+pub(crate) fn name(executor: Who) -> colony_protocol::model::Name {
     text(&format!("e{executor}"))
 }
 
