@@ -14,7 +14,7 @@ use std::{
 };
 
 use colony_protocol::{bounded::Text, colony::Event, model::Name, refusal::Refusal};
-use tokio::sync::{Notify, futures::Notified, watch};
+use tokio::sync::{Notify, futures::Notified};
 
 /// Most executor types remembered as ready; beyond it all count as ready, which costs a look and loses nothing.
 const TYPES_MAX: usize = 1024;
@@ -87,8 +87,8 @@ pub struct Events {
     woken: Notify,
     /// Who watches what.
     watchers: Mutex<Watchers>,
-    /// How often members came, went or moved.
-    members: watch::Sender<u64>,
+    /// Wakes whoever follows the members.
+    members: Notify,
 }
 
 impl Events {
@@ -105,7 +105,7 @@ impl Events {
                         watched.news.notify_waiters();
                     }
                 }
-                Event::Members => self.members.send_modify(|count| *count = count.wrapping_add(1)),
+                Event::Members => self.members.notify_one(),
                 Event::Workflow { .. } | Event::LeaseLost { .. } => {}
             }
         }
@@ -116,12 +116,6 @@ impl Events {
         }
     }
 
-    /// Changes when members come, go or move.
-    #[must_use]
-    pub fn members(&self) -> watch::Receiver<u64> {
-        self.members.subscribe()
-    }
-
     /// Takes what became ready since the last time.
     pub(super) fn take_ready(&self) -> Ready {
         std::mem::take(&mut *lock(&self.ready))
@@ -130,6 +124,11 @@ impl Events {
     /// Completes when something became ready since the last call.
     pub(super) async fn readiness(&self) {
         self.woken.notified().await;
+    }
+
+    /// Completes when the members changed since the last call. For one task: the one that keeps their nodes in order.
+    pub(crate) async fn membership(&self) {
+        self.members.notified().await;
     }
 
     /// Starts to watch a process.

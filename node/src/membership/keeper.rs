@@ -1,9 +1,8 @@
 //! The task that keeps a colony's nodes in order: one for each colony on each node.
 //!
-//! Everywhere it watches who is there, so that whoever is elected knows since when somebody is gone. On the coordinator
-//! it also asks [`plan`](super::plan::plan) for the next step and carries it out: one at a time, each committed and
-//! applied before the next, with an election's length of quiet in between, since replication starts anew with every
-//! change.
+//! Everywhere it says with whom this node stays connected, and watches who is there. On the coordinator it also asks
+//! [`plan`](super::plan::plan) for the next step and carries it out: one at a time, each committed and applied before
+//! the next, with an election's length of quiet in between, since replication starts anew with every change.
 //!
 //! What may never happen: a change begun by a node that no longer coordinates; two changes at once.
 
@@ -13,16 +12,18 @@ use std::{
     time::Duration,
 };
 
-use colony_protocol::identity::Identity;
-use colony_store::{ColonyView, MemberId};
+use colony_protocol::{identity::Identity, model::member::Addresses};
+use colony_store::{ColonyView, MemberId, MemberInfo};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    announce::announce,
     health::{Sight, Tracker},
     plan::{Rules, Seats, Step, Wanted, plan},
     seating, words,
 };
 use crate::{
+    client::Client,
     consensus::{ChangeError, Consensus, Metrics, Timing, Unseated},
     coordinator::Events,
     peers::Peers,
@@ -55,6 +56,12 @@ pub struct Parts {
     pub events: Arc<Events>,
     /// The other nodes.
     pub peers: Peers,
+    /// Whom a new member stays connected with until it knows the group.
+    pub known: Vec<(Identity, MemberInfo)>,
+    /// Signs as this node.
+    pub client: Client,
+    /// Where this node is reached now.
+    pub addresses: Addresses,
     /// How far the members are from each other.
     pub timing: Timing,
     /// How long a voter may be gone before a learner takes its seat.
@@ -74,17 +81,26 @@ impl Keeper {
     pub fn start(parts: Parts, runtime: &Runtime) -> Self {
         let keeper = Self { stop: CancellationToken::new(), stopped: CancellationToken::new() };
         let stopped = keeper.stopped.clone().drop_guard();
+        let announcing = announce(
+            parts.client.clone(),
+            parts.view.clone(),
+            parts.me,
+            parts.addresses.clone(),
+            runtime.clone(),
+        );
         let task = Task {
             me: MemberId(parts.me),
             parts,
             tracker: Tracker::default(),
+            kept: None,
             last: None,
             busy_until: Duration::ZERO,
             runtime: runtime.clone(),
         };
+        let both = futures::future::join(announcing, task.run());
         let stop = keeper.stop.clone();
         runtime.spawn("membership", async move {
-            stop.run_until_cancelled_owned(task.run()).await;
+            stop.run_until_cancelled_owned(both).await;
             drop(stopped);
         });
         keeper
@@ -105,6 +121,8 @@ struct Task {
     me: MemberId,
     parts: Parts,
     tracker: Tracker,
+    /// Whom this node was last told to stay connected with.
+    kept: Option<Vec<(Identity, MemberInfo)>>,
     /// What was found at the last look.
     last: Option<Situation>,
     /// Until when the next change is likely.
@@ -116,34 +134,30 @@ impl Task {
     async fn run(mut self) {
         let mut roles = self.parts.consensus.roles();
         let mut reachable = self.parts.peers.reachable();
-        let mut members = self.parts.events.members();
+        let events = Arc::clone(&self.parts.events);
         loop {
             roles.borrow_and_update();
             reachable.borrow_and_update();
-            members.borrow_and_update();
-            if self.look().is_some() {
-                // The decision behind it shall reach everybody first, above all whoever is taken out by it.
-                self.runtime.sleep(self.parts.timing.heartbeat().saturating_mul(2)).await;
-                if let Some(step) = self.look() {
-                    self.carry_out(step).await;
-                    self.runtime.sleep(self.parts.timing.election_max()).await;
-                }
+            if let Some(step) = self.look() {
+                self.carry_out(step).await;
+                self.runtime.sleep(self.parts.timing.election_max()).await;
                 continue;
             }
             tokio::select! {
                 biased;
                 changed = roles.changed() => if changed.is_err() { return },
                 changed = reachable.changed() => if changed.is_err() { return },
-                changed = members.changed() => if changed.is_err() { return },
+                () = events.membership() => {}
                 () = self.runtime.sleep(self.pace()) => {}
             }
         }
     }
 
-    /// Looks at everything once, and says what is to be done, if it is this node's to do.
+    /// Looks at everything once: connects whom it must, and says what is to be done, if it is this node's to do.
     fn look(&mut self) -> Option<Step> {
         let metrics = self.parts.consensus.metrics().borrow().clone();
         let seats = seating::seats(&metrics);
+        self.keep(&seats);
         let reachable = self.parts.peers.reachable().borrow().clone();
         let coordinates = metrics.state.is_leader() && metrics.running_state.is_ok();
         let matched = coordinates.then(|| matched(&metrics));
@@ -169,6 +183,15 @@ impl Task {
             self.last = Some(situation);
         }
         step
+    }
+
+    /// Says with whom to stay connected, when that has changed.
+    fn keep(&mut self, seats: &Seats) {
+        let colleagues = seating::colleagues(seats, self.me, &self.parts.known);
+        if self.kept.as_ref() != Some(&colleagues) {
+            self.parts.peers.keep(self.parts.colony, colleagues.clone());
+            self.kept = Some(colleagues);
+        }
     }
 
     fn pace(&self) -> Duration {

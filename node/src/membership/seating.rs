@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use colony_protocol::{
     colony::Colony,
+    identity::Identity,
     model::member::{Member, Role},
 };
 use colony_store::{MemberId, MemberInfo};
@@ -51,4 +52,17 @@ pub(super) fn seats(metrics: &Metrics) -> Seats {
 /// Everybody who replicates, except one.
 pub(super) fn others(seats: &Seats, me: MemberId) -> BTreeSet<MemberId> {
     seats.nodes.keys().copied().filter(|node| *node != me).collect()
+}
+
+/// Whom a node stays connected with: all who replicate, or whom it was told of while it knows of none.
+pub(super) fn colleagues(
+    seats: &Seats,
+    me: MemberId,
+    known: &[(Identity, MemberInfo)],
+) -> Vec<(Identity, MemberInfo)> {
+    if seats.nodes.is_empty() {
+        return known.to_vec();
+    }
+    let others = seats.nodes.iter().filter(|(node, _)| **node != me);
+    others.map(|(node, info)| (node.0, info.clone())).collect()
 }
