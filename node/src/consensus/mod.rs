@@ -7,9 +7,11 @@
 //! What may never happen: an entry acknowledged before a majority has it on disk, or a decision about the queue made
 //! anywhere else than in the entry's application.
 
+mod elections;
 mod link;
 mod membership;
 mod reads;
+mod standing;
 mod timing;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -24,8 +26,10 @@ use openraft::{
 };
 use tokio::sync::watch;
 
+pub use elections::Reachable;
 pub use link::{LinkError, Links, NoLinks, PeerLink, Reaching};
 pub use membership::{ChangeError, Roles, Unseated};
+pub use standing::Standing;
 pub use timing::Timing;
 
 use crate::runtime::{self, Runtime};
@@ -66,6 +70,25 @@ pub struct Consensus {
     me: MemberId,
     /// Rounds of reads that wait for a quorum.
     reads: Arc<reads::Rounds>,
+    /// Where the group stands.
+    standing: watch::Receiver<Standing>,
+    /// How patient its members are.
+    timing: Timing,
+}
+
+/// What a group is started with, beside its log and its state.
+#[derive(Debug)]
+pub struct Setup {
+    /// This node.
+    pub me: Identity,
+    /// How it is reached, if it shall found the group with itself alone.
+    pub found: Option<MemberInfo>,
+    /// Carries messages to the others.
+    pub links: Arc<dyn Links>,
+    /// Whom it has a live connection with.
+    pub reachable: Reachable,
+    /// How far the members are from each other.
+    pub timing: Timing,
 }
 
 /// Why an entry was not applied, as far as this node knows.
@@ -113,27 +136,21 @@ pub enum ConsensusError {
 
 impl Consensus {
     /// Starts the engine on a log and a state machine. A group that has no members yet is founded with this node alone
-    /// if `found` says how it is reached; such a quorum of one elects itself at once, now and after each restart.
+    /// if the setup says how it is reached; such a quorum of one elects itself at once, now and after each restart. A
+    /// node that founds nothing and knows no members waits until a coordinator finds it.
     ///
     /// # Errors
     /// [`ConsensusError`].
-    pub async fn start<L, S>(
-        me: Identity,
-        found: Option<MemberInfo>,
-        log: L,
-        state: S,
-        links: Arc<dyn Links>,
-        timing: Timing,
-        runtime: Runtime,
-    ) -> Result<Self, ConsensusError>
+    pub async fn start<L, S>(setup: Setup, log: L, state: S, runtime: Runtime) -> Result<Self, ConsensusError>
     where
         L: RaftLogStorage<Types>,
         S: RaftStateMachine<Types>,
     {
-        let me = MemberId(me);
+        let Setup { me: identity, found, links, reachable, timing } = setup;
+        let me = MemberId(identity);
         let config = Arc::new(config(timing).validate()?);
-        runtime::Raft::scope(runtime, async move {
-            let network = link::Network::new(links);
+        let network = link::Network::new(links);
+        let raft = runtime::Raft::scope(runtime.clone(), async move {
             let raft = openraft::Raft::new(me, config, network, log, state).await.map_err(Box::new)?;
             if let Some(info) = found
                 && !raft.is_initialized().await.map_err(Box::new)?
@@ -142,9 +159,16 @@ impl Consensus {
                     .await
                     .map_err(|error| ConsensusError::Membership(Box::new(error)))?;
             }
-            Ok(Self { raft, me, reads: Arc::default() })
+            Ok::<_, ConsensusError>(raft)
         })
-        .await
+        .await?;
+        let (told, standing) = watch::channel(Standing::default());
+        let distiller = standing::Distiller::new(identity, timing, runtime.clone());
+        runtime.spawn("standing", distiller.run(raft.metrics(), told));
+        let consensus = Self { raft, me, reads: Arc::default(), standing, timing };
+        let elections = elections::watch_over(consensus.clone(), reachable, runtime.clone());
+        runtime.spawn("elections", elections);
+        Ok(consensus)
     }
 
     /// Proposes an entry; completes when it is applied here, with the outcome of each of its items.
@@ -180,22 +204,59 @@ impl Consensus {
         &self.raft
     }
 
-    /// The current term, as this node knows it.
+    /// Where the group stands, as it changes.
     #[must_use]
-    pub fn term(&self) -> u64 {
-        self.raft.metrics().borrow().current_term
+    pub fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.clone()
     }
 
-    /// The elected coordinator, if this node knows one.
-    #[must_use]
-    pub fn coordinator(&self) -> Option<Identity> {
-        self.raft.metrics().borrow().current_leader.map(|member| member.0)
-    }
-
-    /// True while this node is the elected coordinator.
+    /// True while this node is the elected coordinator, as far as it knows.
     #[must_use]
     pub fn is_coordinator(&self) -> bool {
         self.raft.metrics().borrow().current_leader == Some(self.me)
+    }
+
+    /// How patient its members are with each other.
+    #[must_use]
+    pub const fn timing(&self) -> Timing {
+        self.timing
+    }
+
+    /// A member of the group and how it is reached.
+    #[must_use]
+    pub fn member(&self, member: &Identity) -> Option<MemberInfo> {
+        self.raft.metrics().borrow().membership_config.membership().get_node(&MemberId(*member)).cloned()
+    }
+
+    /// The members of the group and how they are reached.
+    #[must_use]
+    pub fn members(&self) -> Vec<(Identity, MemberInfo)> {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow();
+        let nodes = metrics.membership_config.membership().nodes();
+        nodes.map(|(member, info)| (member.0, info.clone())).collect()
+    }
+
+    /// True if the group has members, as far as this node knows.
+    #[must_use]
+    pub fn has_members(&self) -> bool {
+        self.raft.metrics().borrow().membership_config.membership().nodes().next().is_some()
+    }
+
+    /// True if this node alone votes in the group.
+    #[must_use]
+    pub fn is_sole_voter(&self) -> bool {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow();
+        metrics.membership_config.membership().voter_ids().eq([self.me])
+    }
+
+    /// True if somebody votes in the group.
+    #[must_use]
+    pub fn is_voter(&self, member: &Identity) -> bool {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow();
+        metrics.membership_config.membership().voter_ids().any(|voter| voter.0 == *member)
     }
 
     /// What the engine tells about itself, as it changes.
@@ -204,26 +265,18 @@ impl Consensus {
         self.raft.metrics()
     }
 
-    /// Completes when there is a coordinator that this node knows.
+    /// Completes when there is a coordinator that this node knows; if it is this node, when it is ready to serve.
     ///
     /// # Errors
     /// [`ProposeError::Storage`] or [`ProposeError::Stopped`] if the engine ended instead.
     pub async fn elected(&self) -> Result<(), ProposeError> {
-        let mut metrics = self.raft.metrics();
-        loop {
-            {
-                let now = metrics.borrow_and_update();
-                if let Err(fatal) = &now.running_state {
-                    return Err(fatal_error(fatal));
-                }
-                if now.current_leader.is_some() {
-                    return Ok(());
-                }
-            }
-            if metrics.changed().await.is_err() {
-                return Err(ProposeError::Stopped);
-            }
-        }
+        let mut standing = self.standing.clone();
+        let me = self.me.0;
+        let settled = |now: &Standing| {
+            now.ended.is_some() || now.leads || now.coordinator.is_some_and(|coordinator| coordinator != me)
+        };
+        let now = standing.wait_for(settled).await.map_err(|_| ProposeError::Stopped)?;
+        now.ended.clone().map_or(Ok(()), Err)
     }
 
     /// Stops the engine; what was proposed and not applied is answered with [`ProposeError::Stopped`].
@@ -246,6 +299,8 @@ fn config(timing: Timing) -> Config {
         heartbeat_interval: millis(timing.heartbeat()),
         election_timeout_min: millis(timing.election_min()),
         election_timeout_max: millis(timing.election_max()),
+        // Until it is known that a quorum is at hand.
+        enable_elect: false,
         install_snapshot_timeout: SNAPSHOT_TIMEOUT_MS,
         max_payload_entries: MESSAGE_ENTRIES_MAX,
         // A member farther behind than the log reaches gets a snapshot.

@@ -44,6 +44,21 @@ impl Timing {
             Self::Internet => Duration::from_millis(1_600),
         }
     }
+
+    /// How long a coordinator without an answer from a quorum still counts: by then the others have elected.
+    #[must_use]
+    pub fn quorum_silence_max(self) -> Duration {
+        self.election_max().saturating_mul(2)
+    }
+
+    /// How long a request waits at a node that finds no coordinator: several elections, one of which may be split.
+    #[must_use]
+    pub const fn patience(self) -> Duration {
+        match self {
+            Self::Local => Duration::from_secs(4),
+            Self::Internet => Duration::from_secs(12),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -19,19 +19,22 @@ use colony_protocol::{
 };
 use colony_store::{ColonyView, Outcomes};
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use tokio::sync::watch;
 
 use super::{
     Shared,
     draft::{Draft, Hunter, Party},
     events::Ready,
-    inbox::{Answer, Class, Order, stopping},
+    inbox::{Answer, Class, Order, Unanswered},
     waiters::{Ticket, Waiter, Waiters},
 };
 use crate::{
-    consensus::{Consensus, ProposeError},
+    consensus::{Consensus, ProposeError, Standing},
     runtime::Runtime,
 };
 
+/// How long the entry under way may take to become final when the node stops.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
 /// Entries on their way at once. What arrives while one is being written makes the next, so entries grow with the load;
 /// a second one under way was measured to halve them, and each costs the disk the same.
 const UNDER_WAY_MAX: usize = 1;
@@ -65,6 +68,10 @@ pub(super) struct Actor {
     view: ColonyView,
     /// Where entries go.
     consensus: Consensus,
+    /// Whether this node coordinates.
+    standing: watch::Receiver<Standing>,
+    /// The term this task works in, while its node coordinates.
+    office: Option<u64>,
     /// Time.
     runtime: Runtime,
     /// Executors that wait for work.
@@ -92,10 +99,13 @@ pub(super) struct Actor {
 impl Actor {
     pub(super) fn new(shared: Arc<Shared>, view: ColonyView, consensus: Consensus, runtime: Runtime) -> Self {
         let now = runtime.elapsed();
+        let standing = consensus.standing();
         Self {
             shared,
             view,
             consensus,
+            standing,
+            office: None,
             runtime,
             waiters: Waiters::default(),
             ready: Ready::default(),
@@ -114,8 +124,10 @@ impl Actor {
     pub(super) async fn run(mut self) {
         let shared = Arc::clone(&self.shared);
         loop {
+            self.look_at_office();
             self.end_waits();
-            while self.under_way.len() < UNDER_WAY_MAX
+            while self.office.is_some()
+                && self.under_way.len() < UNDER_WAY_MAX
                 && let Some(draft) = self.draft()
             {
                 self.propose(draft);
@@ -125,6 +137,7 @@ impl Actor {
             tokio::select! {
                 biased;
                 Some(done) = self.under_way.next() => self.settle(done),
+                changed = self.standing.changed() => if changed.is_err() { break },
                 () = shared.inbox.arrival(), if free => {}
                 () = shared.events.readiness(), if free => {}
                 () = shared.stop.cancelled() => break,
@@ -134,15 +147,47 @@ impl Actor {
         self.stop().await;
     }
 
-    /// Answers everybody, each as truthfully as is known.
+    /// Takes the office up or lays it down.
+    fn look_at_office(&mut self) {
+        let office = {
+            let standing = self.standing.borrow_and_update();
+            standing.leads.then_some(standing.term)
+        };
+        if office != self.office {
+            self.let_go();
+            self.office = office;
+            // Who was heard in another term stands in its log, or is greeted with all holders in this one.
+            drop(self.shared.heard.take());
+        }
+        if self.office.is_none() {
+            self.shared.inbox.turn_away(&Unanswered::Moved);
+        }
+    }
+
+    /// Hands everything back to those who brought it. What is in an entry under way may become final all the same.
+    fn let_go(&mut self) {
+        // Whoever waits for an entry learns from its end that nobody answers.
+        self.under_way.clear();
+        self.reserved.clear();
+        self.ready = Ready::default();
+        self.next_deadline = self.view.colony().ok().and_then(|colony| colony.next_deadline());
+        for waiter in self.waiters.drain() {
+            waiter.order.caller.answer(Err(Unanswered::Moved));
+        }
+    }
+
+    /// Lets the entry under way finish if it can, and hands back the rest.
     async fn stop(mut self) {
         self.shared.inbox.close();
-        while let Some(done) = self.under_way.next().await {
-            self.settle(done);
-        }
-        for waiter in self.waiters.drain() {
-            waiter.order.caller.answer(Err(stopping()));
-        }
+        let runtime = self.runtime.clone();
+        let finish = async {
+            while let Some(done) = self.under_way.next().await {
+                self.settle(done);
+            }
+        };
+        // Without a quorum it never finishes.
+        runtime.timeout(STOP_PATIENCE, finish).await;
+        self.let_go();
     }
 
     /// How long to sleep if nothing happens.
@@ -153,7 +198,7 @@ impl Actor {
             pause = pause.min(end.saturating_sub(now));
             pause = pause.min((self.looked + LOOK_AGAIN).saturating_sub(now));
         }
-        if self.under_way.is_empty() {
+        if self.under_way.is_empty() && self.office.is_some() {
             let mut tick = IDLE;
             if let Some(deadline) = self.next_deadline {
                 tick = tick.min(deadline.since(self.runtime.now()).to_std());
@@ -192,7 +237,8 @@ impl Actor {
             Ok(colony) => self.fill(&colony, elapsed),
             Err(failure) => {
                 // A state that cannot be trusted is never acted upon, and will not become better.
-                self.shared.inbox.refuse(&Refusal::Storage(Text::cut(&failure.to_string())));
+                let refusal = Refusal::Storage(Text::cut(&failure.to_string()));
+                self.shared.inbox.turn_away(&refusal.into());
                 None
             }
         }
@@ -231,11 +277,10 @@ impl Actor {
     /// Who counts as heard in the next entry.
     fn heard(&mut self, colony: &Colony) -> Vec<Identity> {
         let mut heard = self.shared.heard.take();
-        let term = self.consensus.term();
-        if self.greeted != Some(term) {
+        if self.greeted != self.office {
             // Whom the last coordinator heard is not known, and while there was none nobody could be heard: every
             // holder gets a fresh start, or an election would cost the work of all.
-            self.greeted = Some(term);
+            self.greeted = self.office;
             heard.extend(
                 colony.live_processes().filter_map(|process| process.lease.map(|lease| lease.holder)),
             );
@@ -246,9 +291,9 @@ impl Actor {
     /// Takes commands that need no look-ahead.
     fn take(&mut self, class: Class, colony: &Colony, draft: &mut Draft) {
         while let Some(order) = self.shared.inbox.take(class, draft.room()) {
-            match may_ask(colony, &order, self.runtime.now()) {
+            match self.may_ask(colony, &order) {
                 Ok(()) => draft.add(order),
-                Err(refusal) => order.caller.answer(Err(refusal)),
+                Err(refusal) => order.caller.answer(Err(refusal.into())),
             }
         }
     }
@@ -258,11 +303,12 @@ impl Actor {
         while let Some(order) = self.shared.inbox.take(Class::Assign, draft.room()) {
             let by = order.item.by;
             let Some(ask) = &order.ask else { continue };
-            let wait = ask.wait.min(WAIT_MAX).min(order.expires.since(self.runtime.now())).to_std();
+            let wait = ask.wait.min(WAIT_MAX).to_std().saturating_sub(order.waited);
+            let wait = wait.min(order.expires.since(self.runtime.now()).to_std());
             let found = self.candidates(colony, &by, ask);
             let executor = colony.executor(&by);
             match (found, executor) {
-                (Err(refusal), _) => order.caller.answer(Err(refusal)),
+                (Err(refusal), _) => order.caller.answer(Err(refusal.into())),
                 // Who is no executor is told so by the rules.
                 (Ok(_), None) => draft.add(order),
                 (Ok(found), Some(executor)) => {
@@ -323,12 +369,25 @@ impl Actor {
                 }
                 Err(refusal) => {
                     if let Some(waiter) = self.waiters.remove(ticket) {
-                        waiter.order.caller.answer(Err(refusal));
+                        waiter.order.caller.answer(Err(refusal.into()));
                     }
                 }
             }
         }
         true
+    }
+
+    /// Who may put a command into the log at all; everything finer is decided by the rules. It keeps strangers, who can
+    /// sign as many requests as they like, off the disk: they need a ticket that lets them in.
+    fn may_ask(&self, colony: &Colony, order: &Order) -> Result<(), Refusal> {
+        let by = &order.item.by;
+        if *by == colony.id() {
+            return Ok(());
+        }
+        match &order.joining {
+            Some(joining) => colony.may_join(by, &joining.ticket, &joining.member, self.runtime.now()),
+            None => colony.may_read(by),
+        }
     }
 
     fn candidates(&self, colony: &Colony, by: &Identity, ask: &Assign) -> Result<Vec<u64>, Refusal> {
@@ -354,14 +413,18 @@ impl Actor {
                 let mut outcomes = outcomes.into_iter();
                 for party in done.parties {
                     let answer = outcomes.next().unwrap_or_else(|| Err(lost()));
-                    self.conclude(party, answer);
+                    self.conclude(party, answer.map_err(Into::into));
                 }
             }
             Err(error) => {
                 self.no_tick_before = self.runtime.elapsed() + TICK_AFTER_FAILURE;
-                let refusal = Refusal::from(error);
+                let why = match error {
+                    storage @ ProposeError::Storage(_) => Unanswered::Refused(storage.into()),
+                    // Somebody else may put it in order.
+                    ProposeError::NotCoordinator { .. } | ProposeError::Stopped => Unanswered::Moved,
+                };
                 for party in done.parties {
-                    self.conclude(party, Err(refusal.clone()));
+                    self.conclude(party, Err(why.clone()));
                 }
             }
         }
@@ -408,19 +471,6 @@ impl Drop for Actor {
     fn drop(&mut self) {
         self.shared.inbox.close();
         self.shared.stopped.cancel();
-    }
-}
-
-/// Who may put a command into the log at all; everything finer is decided by the rules. It keeps strangers, who can
-/// sign as many requests as they like, off the disk: they need a ticket that lets them in.
-fn may_ask(colony: &Colony, order: &Order, now: Timestamp) -> Result<(), Refusal> {
-    let by = &order.item.by;
-    if *by == colony.id() {
-        return Ok(());
-    }
-    match &order.joining {
-        Some(joining) => colony.may_join(by, &joining.ticket, &joining.member, now),
-        None => colony.may_read(by),
     }
 }
 

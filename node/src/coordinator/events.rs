@@ -14,7 +14,7 @@ use std::{
 };
 
 use colony_protocol::{bounded::Text, colony::Event, model::Name, refusal::Refusal};
-use tokio::sync::{Notify, futures::Notified};
+use tokio::sync::{Notify, futures::Notified, watch};
 
 /// Most executor types remembered as ready; beyond it all count as ready, which costs a look and loses nothing.
 const TYPES_MAX: usize = 1024;
@@ -89,6 +89,8 @@ pub struct Events {
     watchers: Mutex<Watchers>,
     /// Wakes whoever follows the members.
     members: Notify,
+    /// How often members came, went or moved.
+    changes: watch::Sender<u64>,
 }
 
 impl Events {
@@ -105,7 +107,10 @@ impl Events {
                         watched.news.notify_waiters();
                     }
                 }
-                Event::Members => self.members.notify_one(),
+                Event::Members => {
+                    self.members.notify_one();
+                    self.changes.send_modify(|count| *count = count.wrapping_add(1));
+                }
                 Event::Workflow { .. } | Event::LeaseLost { .. } => {}
             }
         }
@@ -114,6 +119,12 @@ impl Events {
             lock(&self.ready).merge(ready);
             self.woken.notify_one();
         }
+    }
+
+    /// Changes when members come, go or move.
+    #[must_use]
+    pub fn members(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// Takes what became ready since the last time.

@@ -12,6 +12,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use colony_protocol::{
@@ -34,7 +35,34 @@ const CLASS_MAX: usize = 4096;
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// How a command was answered.
-pub(super) type Answer = Result<Reply, Refusal>;
+pub(super) type Answer = Result<Reply, Unanswered>;
+
+/// Why a command has no reply.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// That is the answer.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// This node does not coordinate any more, or not yet. The command may or may not become final; whoever puts it to
+    /// the coordinator under the same request id gets the one answer.
+    #[error("this node does not coordinate the colony")]
+    Moved,
+}
+
+/// A verified command to be put in order.
+#[derive(Debug)]
+pub struct Ordered<'a> {
+    /// What enters the log.
+    pub item: Item,
+    /// Its idempotency key.
+    pub request: RequestId,
+    /// After this moment the rules refuse it.
+    pub expires: Timestamp,
+    /// How long it has waited for work elsewhere already.
+    pub waited: Duration,
+    /// What it says.
+    pub command: &'a Command,
+}
 
 /// In which order classes are taken: what frees capacity goes before what uses it, and that before what adds work.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,6 +99,8 @@ pub(super) struct Order {
     pub(super) item: Item,
     /// Its idempotency key.
     pub(super) request: RequestId,
+    /// How long it has waited elsewhere.
+    pub(super) waited: Duration,
     /// After this moment the rules refuse it.
     pub(super) expires: Timestamp,
     /// What it asks for, if it asks for work.
@@ -171,27 +201,22 @@ pub(super) struct Inbox {
 
 impl Inbox {
     /// Queues a command; the receiver resolves with its answer.
-    pub(super) fn push(
-        &self,
-        item: Item,
-        request: RequestId,
-        expires: Timestamp,
-        command: &Command,
-    ) -> Result<oneshot::Receiver<Answer>, Refusal> {
+    pub(super) fn push(&self, command: Ordered<'_>) -> Result<oneshot::Receiver<Answer>, Unanswered> {
+        let Ordered { item, request, expires, waited, command } = command;
         let bytes = item.signed.len();
         let share = self.share(bytes)?;
         let ask = if let Command::Assign(ask) = command { Some(ask.clone()) } else { None };
         let (reply, answer) = oneshot::channel();
         let caller = Caller { reply, _share: share };
-        let order = Order { item, request, expires, ask, joining: Joining::of(command), caller };
+        let order = Order { item, request, expires, waited, ask, joining: Joining::of(command), caller };
         {
             let mut queues = self.lock();
             if queues.closed {
-                return Err(stopping());
+                return Err(Unanswered::Moved);
             }
             let queue = queues.of(Class::of(command));
             if queue.len() >= CLASS_MAX {
-                return Err(Refusal::Busy(Text::cut("too many commands wait to be ordered")));
+                return Err(Refusal::Busy(Text::cut("too many commands wait to be ordered")).into());
             }
             queue.push_back(order);
         }
@@ -217,11 +242,11 @@ impl Inbox {
     /// Takes nothing more, and answers what waits.
     pub(super) fn close(&self) {
         self.lock().closed = true;
-        self.refuse(&stopping());
+        self.turn_away(&Unanswered::Moved);
     }
 
-    /// Answers what waits with a refusal.
-    pub(super) fn refuse(&self, refusal: &Refusal) {
+    /// Answers what waits, all the same.
+    pub(super) fn turn_away(&self, why: &Unanswered) {
         let orders = {
             let mut queues = self.lock();
             let mut orders = std::mem::take(&mut queues.holder);
@@ -230,7 +255,7 @@ impl Inbox {
             orders
         };
         for order in orders {
-            order.caller.answer(Err(refusal.clone()));
+            order.caller.answer(Err(why.clone()));
         }
     }
 
@@ -249,11 +274,6 @@ impl Inbox {
     }
 }
 
-/// What callers are told while the node stops.
-pub(super) fn stopping() -> Refusal {
-    Refusal::Unavailable(Text::cut("the node is stopping"))
-}
-
 #[cfg(test)]
 mod tests {
     use colony_protocol::{bounded::Bytes, identity::Identity};
@@ -264,8 +284,13 @@ mod tests {
         Item { by: Identity::NOBODY, signed: Bytes::new(vec![0; bytes]).unwrap() }
     }
 
-    fn push(inbox: &Inbox, bytes: usize, command: &Command) -> Result<oneshot::Receiver<Answer>, Refusal> {
-        inbox.push(item(bytes), RequestId::from_bytes([0; 16]), Timestamp::ZERO, command)
+    fn ordered(item: Item, request: [u8; 16], command: &Command) -> Ordered<'_> {
+        let request = RequestId::from_bytes(request);
+        Ordered { item, request, expires: Timestamp::ZERO, waited: Duration::ZERO, command }
+    }
+
+    fn push(inbox: &Inbox, bytes: usize, command: &Command) -> Result<oneshot::Receiver<Answer>, Unanswered> {
+        inbox.push(ordered(item(bytes), [0; 16], command))
     }
 
     #[test]
@@ -275,7 +300,7 @@ mod tests {
         for _ in 0..CLASS_MAX {
             answers.push(push(&inbox, 1, &Command::Pause).unwrap());
         }
-        assert!(matches!(push(&inbox, 1, &Command::Pause), Err(Refusal::Busy(_))));
+        assert!(matches!(push(&inbox, 1, &Command::Pause), Err(Unanswered::Refused(Refusal::Busy(_)))));
         push(&inbox, 1, &Command::Assign(Assign::default())).unwrap();
     }
 
@@ -285,7 +310,7 @@ mod tests {
         let big = 1024 * 1024;
         let answers: Vec<_> =
             (0..BYTES_MAX / big).map(|_| push(&inbox, big, &Command::Pause).unwrap()).collect();
-        assert!(matches!(push(&inbox, 1, &Command::Pause), Err(Refusal::Busy(_))));
+        assert!(matches!(push(&inbox, 1, &Command::Pause), Err(Unanswered::Refused(Refusal::Busy(_)))));
         // One order leaves: its bytes are free again.
         drop(inbox.take(Class::Submit, usize::MAX).unwrap());
         push(&inbox, 1, &Command::Pause).unwrap();
@@ -305,7 +330,7 @@ mod tests {
         let inbox = Inbox::default();
         let mut answer = push(&inbox, 1, &Command::Pause).unwrap();
         inbox.close();
-        assert_eq!(answer.try_recv().unwrap(), Err(stopping()));
-        assert_eq!(push(&inbox, 1, &Command::Pause).unwrap_err(), stopping());
+        assert_eq!(answer.try_recv().unwrap(), Err(Unanswered::Moved));
+        assert_eq!(push(&inbox, 1, &Command::Pause).unwrap_err(), Unanswered::Moved);
     }
 }

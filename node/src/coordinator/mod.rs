@@ -4,8 +4,12 @@
 //! task per colony that folds whatever waits into one log entry, looks ahead for asks for work, parks
 //! those that find none, and lets time pass when a deadline is due. [`Events`] bring it news from applied entries.
 //!
+//! Every node of a colony runs the task, and only the elected coordinator's works: it begins when an entry of its own
+//! term is applied, and when it loses its office it lets go of everything it holds, so that whoever brought it takes it
+//! to the next one. What it proposed before may still become final; the request id makes that one answer.
+//!
 //! What may never happen: a command applied that did not go through the log; a process promised to two asks; an
-//! executor that waits while matching work is ready; a queue without an end.
+//! executor that waits while matching work is ready; a queue without an end; work granted by a task without the office.
 
 mod actor;
 mod draft;
@@ -16,14 +20,12 @@ mod waiters;
 
 use std::sync::Arc;
 
-use colony_protocol::{
-    command::Command, entry::Item, envelope::RequestId, identity::Identity, refusal::Refusal, reply::Reply,
-    time::Timestamp,
-};
+use colony_protocol::{identity::Identity, reply::Reply};
 use colony_store::ColonyView;
 use tokio_util::sync::CancellationToken;
 
 pub use events::{Events, Watch};
+pub use inbox::{Ordered, Unanswered};
 
 use crate::{consensus::Consensus, runtime::Runtime};
 
@@ -69,17 +71,15 @@ impl Coordinator {
     /// future withdraws an ask that has found nothing yet.
     ///
     /// # Errors
-    /// What the rules refuse; [`Refusal::Busy`] when too much waits; [`Refusal::Storage`] or [`Refusal::Unavailable`]
-    /// when it cannot be known to be applied.
-    pub async fn carry_out(
-        &self,
-        item: Item,
-        request: RequestId,
-        expires: Timestamp,
-        command: &Command,
-    ) -> Result<Reply, Refusal> {
-        let answer = self.shared.inbox.push(item, request, expires, command)?;
-        answer.await.unwrap_or_else(|_| Err(inbox::stopping()))
+    /// [`Unanswered::Moved`] when this node does not coordinate. Else what the rules refuse; [`Refusal::Busy`] when too
+    /// much waits; [`Refusal::Storage`] when it cannot be known to be applied.
+    ///
+    /// [`Refusal::Busy`]: colony_protocol::refusal::Refusal::Busy
+    /// [`Refusal::Storage`]: colony_protocol::refusal::Refusal::Storage
+    pub async fn carry_out(&self, command: Ordered<'_>) -> Result<Reply, Unanswered> {
+        let answer = self.shared.inbox.push(command)?;
+        // A task that lets go of a command has lost its office.
+        answer.await.unwrap_or(Err(Unanswered::Moved))
     }
 
     /// Remembers that a member was heard although nothing of it enters the log.
@@ -91,6 +91,12 @@ impl Coordinator {
     #[must_use]
     pub fn events(&self) -> &Arc<Events> {
         &self.shared.events
+    }
+
+    /// True once the coordinator has been told to stop.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.shared.stop.is_cancelled()
     }
 
     /// Completes when the coordinator has been told to stop.

@@ -54,10 +54,16 @@ impl Waiters {
     pub(super) fn park(&mut self, waiter: Waiter, ticket: Option<Ticket>) {
         let key = (waiter.order.item.by, waiter.order.request);
         if let Some(first) = self.by_request.get(&key).copied().and_then(|first| self.remove(first)) {
-            first.order.caller.answer(Err(Refusal::Unavailable(Text::cut("the request was sent again"))));
+            first
+                .order
+                .caller
+                .answer(Err(Refusal::Unavailable(Text::cut("the request was sent again")).into()));
         }
         if self.waiting.len() >= WAITERS_MAX {
-            waiter.order.caller.answer(Err(Refusal::Busy(Text::cut("too many executors wait for work"))));
+            waiter
+                .order
+                .caller
+                .answer(Err(Refusal::Busy(Text::cut("too many executors wait for work")).into()));
             return;
         }
         let ticket = ticket.unwrap_or_else(|| {
@@ -141,14 +147,16 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
-    use crate::coordinator::inbox::{Answer, Class, Inbox};
+    use crate::coordinator::inbox::{Answer, Class, Inbox, Ordered, Unanswered};
 
     fn waiter(request: u8, executor_type: &str, until: u64) -> (Waiter, oneshot::Receiver<Answer>) {
         let inbox = Inbox::default();
         let item = Item { by: Identity::NOBODY, signed: Bytes::default() };
         let request = RequestId::from_bytes([request; 16]);
         let ask = Command::Assign(Assign::default());
-        let answer = inbox.push(item, request, Timestamp::ZERO, &ask).unwrap();
+        let answer = inbox
+            .push(Ordered { item, request, expires: Timestamp::ZERO, waited: Duration::ZERO, command: &ask })
+            .unwrap();
         let order = inbox.take(Class::Assign, usize::MAX).unwrap();
         let until = Duration::from_secs(until);
         (Waiter { order, executor_type: Name::cut(executor_type), until, races: 0 }, answer)
@@ -203,7 +211,7 @@ mod tests {
         let (again, mut again_answer) = waiter(1, "cli", 10);
         waiters.park(first, None);
         waiters.park(again, None);
-        assert!(matches!(first_answer.try_recv(), Ok(Err(Refusal::Unavailable(_)))));
+        assert!(matches!(first_answer.try_recv(), Ok(Err(Unanswered::Refused(Refusal::Unavailable(_))))));
         assert!(again_answer.try_recv().is_err());
         assert_eq!(waiters.drain().count(), 1);
     }

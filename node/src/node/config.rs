@@ -6,11 +6,12 @@ use colony_protocol::{
     identity::{Identity, SecretKey},
     model::{Executor, Name, User, member::MemberKey},
 };
-use colony_store::{Disk, OpenColonyError, OpenError};
+use colony_store::{Disk, OpenColonyError, OpenError, StoreFailure};
 
 use crate::{
     client::ClientError,
     consensus::{ConsensusError, ProposeError, Timing},
+    membership::disk::NotLetIn,
     net::{Multiaddr, NetError},
 };
 
@@ -131,6 +132,12 @@ pub enum StartError {
     /// The network did not start; the error names the address, and whether its port is in use.
     #[error(transparent)]
     Network(#[from] NetError),
+    /// The colony does not know this node, or not by this disk.
+    #[error(transparent)]
+    NotLetIn(#[from] NotLetIn),
+    /// The state cannot be trusted any more.
+    #[error(transparent)]
+    State(#[from] StoreFailure),
     /// The colony's quorum did not start.
     #[error(transparent)]
     Consensus(#[from] Box<ConsensusError>),

@@ -1,4 +1,4 @@
-//! Making a colony: its name, its first executors and users, signed by its owner.
+//! Making a colony: its name, its first node, executors and users, signed by its owner.
 //!
 //! Each step is an ordinary signed command, refused if its effect is there already. So founding again changes nothing,
 //! and a crash half-way is mended by the next start.
@@ -8,7 +8,10 @@ use std::collections::BTreeSet;
 use colony_protocol::{
     command::Command,
     identity::Identity,
-    model::{Executor, ExecutorState, User},
+    model::{
+        Executor, ExecutorState, User,
+        member::{NewMember, Role},
+    },
     query::Query,
     refusal::Refusal,
     reply::Answer,
@@ -18,8 +21,10 @@ use super::config::Founding;
 use crate::client::{Client, ClientError};
 
 /// Makes what is not there yet. `owner` signs with the owner's key.
-pub(super) async fn found(owner: &Client, founding: &Founding) -> Result<(), ClientError> {
+pub(super) async fn found(owner: &Client, founding: &Founding, member: NewMember) -> Result<(), ClientError> {
     existing_is_fine(owner.command(&Command::Found { name: founding.name.clone() }).await)?;
+    let role = Role::Voter;
+    existing_is_fine(owner.command(&Command::AddMember { member, role }).await)?;
     add_executors(owner, &founding.executors).await?;
     add_users(owner, &founding.users).await
 }

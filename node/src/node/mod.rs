@@ -7,9 +7,11 @@
 //!
 //! What may never happen: one colony kept from working by another that cannot start; a colony open twice.
 
+mod colleague;
 mod config;
 mod founding;
 mod replica;
+mod tending;
 
 use std::{
     collections::BTreeMap,
@@ -35,7 +37,8 @@ use self::replica::{Ground, Replica};
 use crate::{
     client::{Client, Local, Transport},
     consensus::ProposeError,
-    net::{Multiaddr, NetConfig, NetLimits, Network, PeerId, peer_of},
+    net::{Multiaddr, NetConfig, NetLimits, Network, PeerDoor, PeerId, peer_of},
+    peers::Peers,
     runtime::Runtime,
     service::Service,
 };
@@ -71,10 +74,21 @@ impl Node {
         let peer = peer_of(&config.key.public_key()).ok_or(StartError::Key)?;
         let (store, closed) = open_store(&config.data, &runtime).await?;
         let service = Service::new(identity, runtime.clone());
-        let ground =
-            Ground { identity, peer, store, service, addresses: Vec::new(), timing: config.timing, runtime };
+        let (peers, door) = Peers::new(&config.key, config.timing, runtime.clone());
+        let ground = Ground {
+            key: config.key.clone(),
+            identity,
+            peer,
+            store,
+            peers,
+            service,
+            addresses: Vec::new(),
+            timing: config.timing,
+            replace_after: config.replace_after,
+            runtime,
+        };
         let mut node = Self { ground, replicas: Mutex::default(), network: None, closed };
-        if let Err(error) = node.begin(config).await {
+        if let Err(error) = node.begin(config, door).await {
             node.shutdown().await;
             return Err(error);
         }
@@ -82,18 +96,23 @@ impl Node {
     }
 
     /// Listens, then opens the colonies.
-    async fn begin(&mut self, config: NodeConfig) -> Result<(), StartError> {
+    async fn begin(&mut self, config: NodeConfig, door: PeerDoor) -> Result<(), StartError> {
         if !config.listen.is_empty() {
             let handler = Arc::new(self.ground.service.clone());
             let network = NetConfig { key: config.key, listen: config.listen, limits: NetLimits::default() };
-            let network = Network::start(network, handler, self.ground.runtime.clone()).await?;
+            let network = Network::start_with(network, handler, door, self.ground.runtime.clone()).await?;
             self.ground.addresses = network.addresses();
             self.network = Some(network);
         }
+        let mut failed = None;
         for colony in &config.colonies {
-            self.open_colony(colony).await?;
+            if let Err(error) = self.open_colony(colony).await {
+                tracing::error!(colony = %colony.id, %error, "a colony does not start");
+                failed = failed.or(Some(error));
+            }
         }
-        Ok(())
+        // One that works is worth running for.
+        if self.replicas().is_empty() { failed.map_or(Ok(()), Err) } else { Ok(()) }
     }
 
     /// Opens a colony, new or known to the store, and serves it from now on. A colony with a founding is made first.
@@ -106,10 +125,11 @@ impl Node {
         if let Some(founding) = &config.found
             && let Err(error) = replica.found(&self.ground, founding).await
         {
+            self.ground.peers.forget(&config.id);
             replica.stop().await;
             return Err(error);
         }
-        self.ground.service.serve(config.id, replica.served());
+        self.ground.service.serve(config.id, replica.served(&self.ground));
         self.replicas().insert(config.id, replica);
         Ok(())
     }
@@ -121,6 +141,7 @@ impl Node {
         let replica = self.replicas().remove(colony);
         match replica {
             Some(replica) => {
+                self.ground.peers.forget(colony);
                 replica.stop().await;
                 true
             }
@@ -137,7 +158,7 @@ impl Node {
     /// A client of a colony within this process that signs with `key`.
     #[must_use]
     pub fn client(&self, colony: Identity, key: SecretKey) -> Client {
-        Client::new(self.transport(), colony, key, self.ground.runtime.clone())
+        self.ground.client(colony, key)
     }
 
     /// The way to this node within its process, for doors that bring requests in another form.
@@ -151,6 +172,12 @@ impl Node {
     #[must_use]
     pub const fn identity(&self) -> Identity {
         self.ground.identity
+    }
+
+    /// The id of its disk.
+    #[must_use]
+    pub const fn store_id(&self) -> StoreId {
+        self.ground.store.id()
     }
 
     /// Where it listens, with the real ports.
@@ -187,6 +214,7 @@ impl Node {
     pub async fn shutdown(self) {
         let replicas = std::mem::take(&mut *self.replicas());
         for replica in replicas.values() {
+            replica.keeper.stop().await;
             replica.coordinator.stop().await;
         }
         if self.ground.runtime.timeout(ANSWER_PATIENCE, self.ground.service.close()).await.is_none() {
@@ -198,6 +226,7 @@ impl Node {
         for replica in replicas.values() {
             replica.consensus.shutdown().await;
         }
+        self.ground.peers.close();
         let runtime = self.ground.runtime.clone();
         // The writer ends when the last handle of the store is gone.
         drop((replicas, self.ground, self.replicas));

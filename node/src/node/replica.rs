@@ -3,43 +3,61 @@
 //! What may never happen: a replica that is half started left behind; a founding repeated by a node that is not alone
 //! in its colony any more.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use colony_protocol::{
     bounded::{List, Text},
-    identity::Identity,
+    identity::{Identity, SecretKey},
+    model::{
+        Name,
+        member::{ADDRESSES_MAX, Addresses, MemberKey, NewMember},
+    },
+    refusal::Refusal,
 };
 use colony_store::{MemberInfo, Store};
 
 use super::{
-    config::{ColonyConfig, Founding, StartError},
+    colleague::Glue,
+    config::{ColonyConfig, Founding, KnownPeer, StartError},
     founding,
+    tending::Tending,
 };
 use crate::{
     client::{Client, Local},
-    consensus::{Consensus, NoLinks, ProposeError, Timing},
+    consensus::{Consensus, ELECTION_PATIENCE, ProposeError, Setup, Timing},
     coordinator::{Coordinator, Events},
+    membership::{Keeper, Parts, disk},
     net::{Multiaddr, PeerId},
+    peers::Peers,
     query::Desk,
     runtime::Runtime,
-    service::{Colony, Service},
+    service::{Colony, Forwarder, Forwarding, Service},
 };
 
 /// What all colonies of a node share.
 #[derive(Debug, Clone)]
 pub(super) struct Ground {
-    /// This node.
+    /// This node's key.
+    pub(super) key: SecretKey,
+    /// The same as an identity.
     pub(super) identity: Identity,
     /// The same on the network.
     pub(super) peer: PeerId,
     /// Everything remembered.
     pub(super) store: Store,
+    /// Connections with other nodes.
+    pub(super) peers: Peers,
     /// Answers requests.
     pub(super) service: Service,
     /// How others find this node.
     pub(super) addresses: Vec<Multiaddr>,
     /// How far members are from each other.
     pub(super) timing: Timing,
+    /// How long a voter may be gone before a learner takes its place.
+    pub(super) replace_after: Duration,
     /// Time, tasks, threads.
     pub(super) runtime: Runtime,
 }
@@ -55,6 +73,12 @@ pub(super) struct Replica {
     pub(super) desk: Arc<Desk>,
     /// Agrees with the other members.
     pub(super) consensus: Consensus,
+    /// Keeps its nodes in order.
+    pub(super) keeper: Keeper,
+    /// Whom a new member believes.
+    known: Arc<[(Identity, MemberInfo)]>,
+    /// Set when this node takes no part in it any more.
+    pub(super) ended: Arc<OnceLock<Refusal>>,
 }
 
 impl Replica {
@@ -64,42 +88,112 @@ impl Replica {
         let published = Arc::clone(&events);
         let parts =
             ground.store.open_colony(config.id, Arc::new(move |news: &[_]| published.publish(news))).await?;
-        let runtime = ground.runtime.clone();
-        let consensus = Consensus::start(
-            ground.identity,
-            config.found.is_some().then(|| member_info(&ground.addresses)),
-            parts.log,
-            parts.machine,
-            Arc::new(NoLinks),
-            ground.timing,
+        disk::check_disk(&*parts.view.colony()?, &ground.identity, ground.store.id())?;
+        let (view, runtime) = (parts.view, ground.runtime.clone());
+        let setup = Setup {
+            me: ground.identity,
+            found: config.found.as_ref().map(|founding| ground.info(founding.member.clone())),
+            links: ground.peers.links(config.id),
+            reachable: ground.peers.reachable(),
+            timing: ground.timing,
+        };
+        let consensus =
+            Consensus::start(setup, parts.log, parts.machine, runtime.clone()).await.map_err(Box::new)?;
+        let coordinator = Coordinator::start(view.clone(), consensus.clone(), Arc::clone(&events), &runtime);
+        let desk = Arc::new(Desk::new(
+            view.clone(),
+            consensus.clone(),
+            coordinator.clone(),
             runtime.clone(),
-        )
-        .await
-        .map_err(Box::new)?;
-        let coordinator = Coordinator::start(parts.view.clone(), consensus.clone(), events, &runtime);
-        let desk =
-            Arc::new(Desk::new(parts.view, consensus.clone(), coordinator.clone(), runtime, ground.identity));
-        Ok(Self { colony: config.id, coordinator, desk, consensus })
+            ground.identity,
+        ));
+        let known: Arc<[_]> = config.peers.iter().map(known).collect();
+        let keeper = Keeper::start(
+            Parts {
+                me: ground.identity,
+                colony: config.id,
+                view: view.clone(),
+                consensus: consensus.clone(),
+                events: Arc::clone(&events),
+                peers: ground.peers.clone(),
+                known: known.to_vec(),
+                client: ground.client(config.id, ground.key.clone()),
+                addresses: ground.texts(),
+                timing: ground.timing,
+                replace_after: ground.replace_after,
+            },
+            &runtime,
+        );
+        let replica = Self {
+            colony: config.id,
+            coordinator,
+            desk,
+            consensus: consensus.clone(),
+            keeper,
+            known: Arc::clone(&known),
+            ended: Arc::default(),
+        };
+        ground.peers.serve(
+            config.id,
+            Arc::new(Glue {
+                colony: config.id,
+                store: ground.store.id(),
+                consensus,
+                view: view.clone(),
+                known: Arc::clone(&known),
+                service: ground.service.clone(),
+            }),
+        );
+        let tending = Tending {
+            replica: replica.clone(),
+            view,
+            peers: ground.peers.clone(),
+            me: ground.identity,
+            runtime: runtime.clone(),
+        };
+        runtime.spawn("tending", tending.run(events.members()));
+        Ok(replica)
     }
 
     /// What the service needs of it.
-    pub(super) fn served(&self) -> Colony {
-        Colony { coordinator: self.coordinator.clone(), desk: Arc::clone(&self.desk) }
+    pub(super) fn served(&self, ground: &Ground) -> Colony {
+        let post = Post { peers: ground.peers.clone(), colony: self.colony };
+        Colony {
+            node: ground.identity,
+            consensus: self.consensus.clone(),
+            forwarder: Arc::new(post),
+            known: Arc::clone(&self.known),
+            ended: Arc::clone(&self.ended),
+            coordinator: self.coordinator.clone(),
+            desk: Arc::clone(&self.desk),
+        }
     }
 
-    /// Makes the colony, or what a crash left out of it, before anybody else meets it.
+    /// Makes the colony, or what a crash left out of it, before anybody else meets it. Once it has other nodes it is
+    /// made.
     pub(super) async fn found(&self, ground: &Ground, founding: &Founding) -> Result<(), StartError> {
+        if self.consensus.members().iter().any(|(member, _)| *member != ground.identity) {
+            return Ok(());
+        }
         self.wait_ready(ground).await?;
         let service = Service::new(ground.identity, ground.runtime.clone());
-        service.serve(self.colony, self.served());
+        service.serve(self.colony, self.served(ground));
         let transport = Local::new(Arc::new(service), ground.peer, ground.runtime.clone());
         let owner =
             Client::new(Arc::new(transport), self.colony, founding.owner.clone(), ground.runtime.clone());
-        Ok(founding::found(&owner, founding).await?)
+        let member = NewMember {
+            key: MemberKey::of(&ground.key),
+            name: founding.member.clone(),
+            addresses: ground.texts(),
+            store: ground.store.id(),
+            executor: None,
+        };
+        Ok(founding::found(&owner, founding, member).await?)
     }
 
     /// Answers all who wait and ends the group here; the store keeps what it has.
     pub(super) async fn stop(&self) {
+        self.keeper.stop().await;
         self.coordinator.stop().await;
         self.consensus.shutdown().await;
     }
@@ -108,14 +202,51 @@ impl Replica {
     pub(super) async fn wait_ready(&self, ground: &Ground) -> Result<(), ProposeError> {
         ground
             .runtime
-            .timeout(crate::consensus::ELECTION_PATIENCE, self.consensus.elected())
+            .timeout(ELECTION_PATIENCE, self.consensus.elected())
             .await
             .unwrap_or(Err(ProposeError::NotCoordinator { coordinator: None }))
     }
 }
 
-/// How other members will find this node.
-fn member_info(addresses: &[Multiaddr]) -> MemberInfo {
-    let addresses = addresses.iter().filter_map(|address| Text::new(address.to_string()).ok()).collect();
-    MemberInfo { addresses: List::new(addresses).unwrap_or_default(), ..MemberInfo::default() }
+impl Ground {
+    /// How other members find this node.
+    fn info(&self, name: Name) -> MemberInfo {
+        MemberInfo { addresses: self.texts(), name, key: MemberKey::of(&self.key), store: self.store.id() }
+    }
+
+    /// Where this node is reached, as the colony writes it.
+    fn texts(&self) -> Addresses {
+        as_texts(&self.addresses)
+    }
+
+    /// A client of a colony within this process.
+    pub(super) fn client(&self, colony: Identity, key: SecretKey) -> Client {
+        let transport = Local::new(Arc::new(self.service.clone()), self.peer, self.runtime.clone());
+        Client::new(Arc::new(transport), colony, key, self.runtime.clone())
+    }
+}
+
+/// As many addresses as the colony takes.
+fn as_texts(addresses: &[Multiaddr]) -> Addresses {
+    let texts = addresses.iter().filter_map(|address| Text::new(address.to_string()).ok());
+    List::new(texts.take(ADDRESSES_MAX).collect()).unwrap_or_default()
+}
+
+/// Somebody a new member was told about. Its disk is not known yet.
+fn known(peer: &KnownPeer) -> (Identity, MemberInfo) {
+    let info = MemberInfo { addresses: as_texts(&peer.addresses), key: peer.key, ..MemberInfo::default() };
+    (peer.key.identity(), info)
+}
+
+/// Carries one colony's requests to its other nodes.
+#[derive(Debug)]
+struct Post {
+    peers: Peers,
+    colony: Identity,
+}
+
+impl Forwarder for Post {
+    fn forward(&self, to: Identity, info: &MemberInfo, request: Vec<u8>, patience: Duration) -> Forwarding {
+        self.peers.forward(self.colony, to, info, request, patience)
+    }
 }

@@ -1,12 +1,12 @@
 //! Waiting for news of one process.
 
+use std::time::Duration;
+
 use colony_protocol::{
-    command::WAIT_MAX,
     identity::Identity,
     model::{Process, State},
     query::Selector,
     refusal::Refusal,
-    time::Span,
 };
 
 use super::Desk;
@@ -23,12 +23,12 @@ impl Desk {
         selector: &Selector,
         from: u64,
         state: Option<State>,
-        wait: Span,
+        wait: Duration,
     ) -> Result<(), Refusal> {
         self.authorise(by)?;
         let number = self.process(selector)?.number();
         let watch = self.coordinator.events().watch(number)?;
-        let over = self.runtime.timer(wait.min(WAIT_MAX).to_std());
+        let over = self.runtime.timer(wait);
         tokio::pin!(over);
         loop {
             // Registered before the look: news in between wakes.

@@ -2,20 +2,24 @@
 //!
 //! The network, the in-process transport and later doors all end here. A request is checked on the processor pool -
 //! signature, colony, audience, time, kind - then a question is answered from applied state and a command is put in
-//! order by the colony's coordinator. One service may serve several colonies: the signed body says which is meant.
+//! order by the colony's coordinator: here, or at the member that has that office now (see `route`). One service may serve several colonies: the signed body says which is meant.
 //!
 //! What may never happen: a payload looked at before its signature was checked; work on the task that calls; a request
 //! without an answer.
 
 mod check;
+mod forward;
+mod route;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard},
+    time::Duration,
 };
 
 use colony_protocol::{
     bounded::Text,
+    command::WAIT_MAX,
     envelope::EnvelopeError,
     identity::Identity,
     query::Query,
@@ -24,23 +28,63 @@ use colony_protocol::{
     rpc,
 };
 
+use colony_store::MemberInfo;
 use tokio_util::task::TaskTracker;
 
+pub use route::{Forwarder, Forwarding};
+
 use crate::{
+    consensus::Consensus,
     coordinator::Coordinator,
     net::{Handler, Handling, PeerId},
     query::Desk,
     runtime::{Busy, Runtime},
 };
-use check::{Ask, Checked};
+use check::Ask;
+use forward::Forwarded;
+use route::{Errand, Route};
 
 /// One colony as the service sees it.
 #[derive(Debug, Clone)]
 pub struct Colony {
+    /// This node.
+    pub node: Identity,
+    /// Says who coordinates.
+    pub consensus: Consensus,
+    /// Carries requests to other members.
+    pub forwarder: Arc<dyn Forwarder>,
+    /// Whom this node believes while it knows no members.
+    pub known: Arc<[(Identity, MemberInfo)]>,
+    /// Set when this node takes no part in the colony any more.
+    pub ended: Arc<OnceLock<Refusal>>,
     /// Puts commands in order.
     pub coordinator: Coordinator,
     /// Answers questions.
     pub desk: Arc<Desk>,
+}
+
+impl Colony {
+    /// Why this node takes no part in the colony any more.
+    fn ended(&self) -> Option<Refusal> {
+        self.ended.get().cloned()
+    }
+
+    /// Answers a question from what is applied here; a watch first waits for news. Reading and encoding take time, up
+    /// to a page of large rows: they are done on the pool.
+    async fn answer(&self, by: &Identity, query: &Query, waited: Duration, runtime: &Runtime) -> Vec<u8> {
+        if let Query::Watch { process, from, state, wait } = query {
+            let wait = (*wait).min(WAIT_MAX).to_std().saturating_sub(waited);
+            if let Err(refusal) = self.desk.await_news(by, process, *from, *state, wait).await {
+                return encode(&Err(refusal));
+            }
+        }
+        let (desk, by, query) = (Arc::clone(&self.desk), *by, query.clone());
+        let answered = runtime.compute(move || {
+            let answer = desk.answer(&by, &query);
+            encode(&answer.map(Response::Answer))
+        });
+        answered.await.unwrap_or_else(|busy| encode(&Err(busy.into())))
+    }
 }
 
 /// Answers requests. Cheap to clone.
@@ -88,28 +132,66 @@ impl Service {
         self.shared.requests.wait().await;
     }
 
-    /// Carries out one request.
+    /// Carries out one request, here or at the member that coordinates.
     pub async fn answer(&self, request: Vec<u8>) -> Vec<u8> {
         let _under_way = self.shared.requests.token();
-        match self.check(request).await {
-            Err(refusal) => encode(&Err(refusal)),
-            Ok((colony, checked)) => self.carry_out(&colony, checked).await,
+        let arrived = self.shared.runtime.elapsed();
+        let checked = self.check(move |service| {
+            let (by, body) = check::open(&request)?;
+            let colony = service.colony(&body.colony)?;
+            let node = service.shared.node;
+            Ok((colony, check::body(request, by, body, &node, service.shared.runtime.now())?))
+        });
+        let (colony, checked) = match checked.await {
+            Ok(checked) => checked,
+            Err(refusal) => return encode(&Err(refusal)),
+        };
+        let runtime = &self.shared.runtime;
+        if let Ask::Stale(query) = &checked.ask {
+            if let Some(refusal) = colony.ended() {
+                return encode(&Err(refusal));
+            }
+            return colony.answer(&checked.item.by, query, Duration::ZERO, runtime).await;
         }
+        let errand = Errand { checked, arrived, waited: Duration::ZERO, hops: route::HOPS };
+        let outcome = Route::new(&colony, &errand, runtime).follow().await;
+        // Who may pass a request on always finds an outcome.
+        outcome.unwrap_or_else(|| encode(&Err(Refusal::Unavailable(Text::default()))))
     }
 
-    async fn check(&self, request: Vec<u8>) -> Result<(Colony, Checked), Refusal> {
+    /// Carries out a request that another member received and passed on.
+    pub async fn forwarded(&self, id: Identity, from: Identity, bytes: Vec<u8>) -> Vec<u8> {
+        let _under_way = self.shared.requests.token();
+        let arrived = self.shared.runtime.elapsed();
+        let checked = self.check(move |service| {
+            let Forwarded { hops, waited, by, request } = forward::decode(bytes)?;
+            let colony = service.colony(&id)?;
+            let vouched = colony.consensus.is_voter(&from);
+            let (by, body) = if vouched { check::vouched(&request, by)? } else { check::open(&request)? };
+            if body.colony != id {
+                return Err(EnvelopeError::WrongColony.into());
+            }
+            // Signed for any member, or for the one that received it.
+            let checked = check::body(request, by, body, &from, service.shared.runtime.now())?;
+            Ok((colony, Errand { checked, arrived, waited, hops: hops.min(route::HOPS - 1) }))
+        });
+        let outcome = match checked.await {
+            Ok((colony, errand)) => Route::new(&colony, &errand, &self.shared.runtime).follow().await,
+            // A node that is stopping, or has no room, is one of many.
+            Err(Refusal::Unavailable(_)) => None,
+            Err(refusal) => Some(encode(&Err(refusal))),
+        };
+        forward::encode_answer(outcome)
+    }
+
+    /// Looks at a request on the pool: signatures cost.
+    async fn check<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Self) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
         self.is_open()?;
         let service = self.clone();
-        self.shared
-            .runtime
-            .compute(move || {
-                let (by, body) = check::open(&request)?;
-                let colony = service.colony(&body.colony)?;
-                let checked =
-                    check::body(request, by, body, &service.shared.node, service.shared.runtime.now())?;
-                Ok((colony, checked))
-            })
-            .await?
+        self.shared.runtime.compute(move || look(&service)).await?
     }
 
     /// A node that has stopped says so before it does any work.
@@ -126,32 +208,6 @@ impl Service {
 
     fn colonies(&self) -> RwLockReadGuard<'_, BTreeMap<Identity, Colony>> {
         self.shared.colonies.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn carry_out(&self, colony: &Colony, checked: Checked) -> Vec<u8> {
-        match checked.ask {
-            Ask::Command(command) => {
-                let Checked { item, request, expires, .. } = checked;
-                let outcome = colony.coordinator.carry_out(item, request, expires, &command).await;
-                encode(&outcome.map(Response::Reply))
-            }
-            Ask::Query(query) => self.answer_query(colony, checked.item.by, query).await,
-        }
-    }
-
-    /// Answers a question. Reading and encoding take time, up to a page of large rows: they are done on the pool.
-    async fn answer_query(&self, colony: &Colony, by: Identity, query: Query) -> Vec<u8> {
-        if let Query::Watch { process, from, state, wait } = &query
-            && let Err(refusal) = colony.desk.await_news(&by, process, *from, *state, *wait).await
-        {
-            return encode(&Err(refusal));
-        }
-        let desk = Arc::clone(&colony.desk);
-        let answered = self.shared.runtime.compute(move || {
-            let answer = desk.answer(&by, &query);
-            encode(&answer.map(Response::Answer))
-        });
-        answered.await.unwrap_or_else(|busy| encode(&Err(busy.into())))
     }
 }
 

@@ -20,7 +20,7 @@ use openraft::{
 
 use super::*;
 use crate::{
-    consensus::{LinkError, Links, PeerLink, Reaching, Timing, Types},
+    consensus::{LinkError, Links, PeerLink, Reaching, Setup, Timing, Types},
     runtime::{Runtime, Tokio},
 };
 
@@ -91,6 +91,8 @@ impl PeerLink for Wire {
 /// Engines on disks in memory; the first founds the group.
 struct Lab {
     wires: Wires,
+    /// All of them: these tests are about changes, not about connections.
+    reachable: watch::Sender<Arc<BTreeSet<Identity>>>,
     runtime: Runtime,
 }
 
@@ -118,7 +120,9 @@ fn set(names: &[&str]) -> BTreeSet<MemberId> {
 
 impl Lab {
     async fn new(names: &[&str]) -> Self {
-        let lab = Self { wires: Wires::default(), runtime: Runtime::new(Tokio::new()) };
+        let all: BTreeSet<_> = names.iter().map(|name| key(name).identity()).collect();
+        let (reachable, _) = watch::channel(Arc::new(all));
+        let lab = Self { wires: Wires::default(), reachable, runtime: Runtime::new(Tokio::new()) };
         for (number, name) in names.iter().enumerate() {
             lab.start(name, info(name).store, number == 0).await;
         }
@@ -130,15 +134,14 @@ impl Lab {
         let (store, writer) = Store::open(Disk::Memory, Options::default(), disk).unwrap();
         self.runtime.thread("store", move || writer.run());
         let parts = store.open_colony(key("owner").identity(), Arc::new(|_: &[_]| {})).await.unwrap();
-        let consensus = Consensus::start(
-            key(name).identity(),
-            founds.then(|| info(name)),
-            parts.log,
-            parts.machine,
-            Arc::new(self.wires.clone()),
-            Timing::Local,
-            self.runtime.clone(),
-        );
+        let setup = Setup {
+            me: key(name).identity(),
+            found: founds.then(|| info(name)),
+            links: Arc::new(self.wires.clone()),
+            reachable: self.reachable.subscribe(),
+            timing: Timing::Local,
+        };
+        let consensus = Consensus::start(setup, parts.log, parts.machine, self.runtime.clone());
         let consensus = consensus.await.unwrap();
         self.wires.0.lock().unwrap().insert(id(name), (disk, consensus));
     }

@@ -1,0 +1,129 @@
+//! Elections only with a quorum at hand.
+//!
+//! The engine has no trial vote: a member that calls an election it cannot win raises the term all the same, and when
+//! it meets the others again that term deposes a coordinator that worked. So a member may call elections only while it
+//! has live connections to a quorum. When it gets its quorum back it first listens for as long as a coordinator may
+//! take to be heard; only then may it call one.
+//!
+//! A coordinator that dies costs nothing here: the connections to the others stay, and they are a quorum.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use colony_protocol::identity::Identity;
+use tokio::sync::watch;
+
+use super::Consensus;
+use crate::runtime::Runtime;
+
+/// Nothing to wait for but news.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// Identities with a live connection now.
+pub type Reachable = watch::Receiver<Arc<BTreeSet<Identity>>>;
+
+/// Allows and forbids elections until the engine or the connections end.
+pub(super) async fn watch_over(consensus: Consensus, mut reachable: Reachable, runtime: Runtime) {
+    let mut metrics = consensus.raft.server_metrics();
+    let mut listening = Listening::default();
+    loop {
+        let now = runtime.elapsed();
+        let (quorum, alone) = {
+            let metrics = metrics.borrow_and_update();
+            let configs: Vec<BTreeSet<Identity>> = metrics
+                .membership_config
+                .membership()
+                .get_joint_config()
+                .iter()
+                .map(|voters| voters.iter().map(|member| member.0).collect())
+                .collect();
+            let me = consensus.me.0;
+            let reachable = reachable.borrow_and_update().clone();
+            (has_quorum(&configs, me, &reachable), is_alone(&configs, me))
+        };
+        let pause = listening.look(quorum, alone, now, consensus.timing.election_max());
+        consensus.allow_elections(pause.is_none());
+        tokio::select! {
+            biased;
+            changed = metrics.changed() => if changed.is_err() { return },
+            changed = reachable.changed() => if changed.is_err() { return },
+            () = runtime.sleep(pause.unwrap_or(IDLE)) => {}
+        }
+    }
+}
+
+/// Since when a quorum is at hand.
+#[derive(Debug, Default)]
+struct Listening {
+    since: Option<Duration>,
+}
+
+impl Listening {
+    /// How long elections must still wait; `None` if they may be called.
+    fn look(&mut self, quorum: bool, alone: bool, now: Duration, listen: Duration) -> Option<Duration> {
+        if alone {
+            return None;
+        }
+        if !quorum {
+            self.since = None;
+            return Some(IDLE);
+        }
+        let since = *self.since.get_or_insert(now);
+        let left = (since + listen).saturating_sub(now);
+        (!left.is_zero()).then_some(left)
+    }
+}
+
+/// True if this node and those it reaches are a majority of every set of voters that counts now.
+fn has_quorum(configs: &[BTreeSet<Identity>], me: Identity, reachable: &BTreeSet<Identity>) -> bool {
+    configs.iter().all(|voters| {
+        let here = voters.iter().filter(|voter| **voter == me || reachable.contains(voter)).count();
+        here > voters.len() / 2
+    })
+}
+
+fn is_alone(configs: &[BTreeSet<Identity>], me: Identity) -> bool {
+    configs.iter().all(|voters| voters.len() == 1 && voters.contains(&me))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(names: &[u8]) -> BTreeSet<Identity> {
+        names.iter().map(|name| Identity::from_bytes([*name; 32])).collect()
+    }
+
+    fn me() -> Identity {
+        Identity::from_bytes([1; 32])
+    }
+
+    #[test]
+    fn a_quorum_is_a_majority_of_every_set_of_voters() {
+        assert!(has_quorum(&[set(&[1, 2, 3])], me(), &set(&[2])));
+        assert!(!has_quorum(&[set(&[1, 2, 3])], me(), &set(&[4])));
+        assert!(has_quorum(&[set(&[1])], me(), &set(&[])));
+        // While the set changes, both count.
+        assert!(!has_quorum(&[set(&[1, 2, 3]), set(&[4, 5, 6])], me(), &set(&[2, 3])));
+        assert!(!has_quorum(&[set(&[1, 2])], me(), &set(&[])));
+    }
+
+    #[test]
+    fn who_is_alone_never_waits() {
+        let mut listening = Listening::default();
+        let alone = is_alone(&[set(&[1])], me());
+        assert_eq!(listening.look(true, alone, Duration::ZERO, Duration::from_secs(1)), None);
+    }
+
+    #[test]
+    fn a_quorum_that_came_back_is_listened_to_before_an_election() {
+        let (mut listening, listen) = (Listening::default(), Duration::from_millis(400));
+        assert!(listening.look(false, false, Duration::ZERO, listen).is_some());
+        let back = Duration::from_secs(5);
+        assert_eq!(listening.look(true, false, back, listen), Some(listen));
+        assert_eq!(listening.look(true, false, back + listen / 2, listen), Some(listen / 2));
+        assert_eq!(listening.look(true, false, back + listen, listen), None);
+        // Lost and found again: from the start.
+        assert!(listening.look(false, false, back + listen, listen).is_some());
+        assert_eq!(listening.look(true, false, back + listen * 2, listen), Some(listen));
+    }
+}
