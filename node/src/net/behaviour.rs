@@ -2,7 +2,10 @@
 
 use std::{iter, time::Duration};
 
-use colony_protocol::{envelope::LIFETIME_MAX, rpc::RPC_PROTOCOL};
+use colony_protocol::{
+    envelope::LIFETIME_MAX,
+    rpc::{RPC_PROTOCOL, STREAM_PROTOCOL},
+};
 use libp2p::{
     StreamProtocol,
     connection_limits::{self, ConnectionLimits},
@@ -17,6 +20,8 @@ use super::{codec::Codec, limits::NetLimits, streams};
 
 /// What nodes of this kind call themselves to each other.
 const IDENTIFY: &str = "/colony/1";
+/// The stream between two nodes; see [`crate::peers`].
+pub(crate) const PEER_PROTOCOL: &str = "/colony/peer/1";
 /// Substreams for single requests on one connection. Who has more to say opens a stream.
 pub(crate) const RPC_STREAMS: usize = 64;
 /// Beyond the longest life of a request: time to send the outcome.
@@ -34,17 +39,19 @@ pub(super) struct Behaviour {
 }
 
 impl Behaviour {
-    pub(super) fn new(key: PublicKey, codec: Codec, limits: &NetLimits) -> Self {
+    /// `with_peers` says whether other nodes may open streams.
+    pub(super) fn new(key: PublicKey, codec: Codec, limits: &NetLimits, with_peers: bool) -> Self {
         let connections = ConnectionLimits::default()
             .with_max_pending_incoming(Some(limits.handshakes))
             .with_max_established_incoming(Some(limits.connections))
             .with_max_established_per_peer(Some(limits.connections_per_peer));
         let agent = concat!("colony/", env!("CARGO_PKG_VERSION")).to_owned();
+        let accepted: &[_] = if with_peers { &[STREAM_PROTOCOL, PEER_PROTOCOL] } else { &[STREAM_PROTOCOL] };
         Self {
             limits: connection_limits::Behaviour::new(connections),
             memory: memory_connection_limits::Behaviour::with_max_percentage(limits.memory_share),
             rpc: rpc(codec, ProtocolSupport::Inbound),
-            streams: streams::Behaviour::default(),
+            streams: streams::Behaviour::new(accepted),
             ping: ping::Behaviour::default(),
             identify: identify::Behaviour::new(
                 identify::Config::new(IDENTIFY.to_owned(), key).with_agent_version(agent),

@@ -44,7 +44,7 @@ impl Codec {
         T: AsyncWrite + Unpin + Send,
     {
         let mut out = Vec::new();
-        frame::put(&mut out, None, bytes, limit)?;
+        frame::put(&mut out, None, &[bytes], limit)?;
         let written = async {
             io.write_all(&out).await?;
             io.flush().await

@@ -22,8 +22,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Shared,
-    behaviour::{Behaviour, BehaviourEvent, is_silent},
+    behaviour::{Behaviour, BehaviourEvent, PEER_PROTOCOL, is_silent},
     codec::Request,
+    dial::{Dialling, Door, Order, PeerDoor, PeerStream},
     service::Service,
     stream,
     streams::Opened,
@@ -58,6 +59,12 @@ pub(super) struct Driver {
     unanswered: BTreeSet<InboundRequestId>,
     /// When the last of them left.
     answered: Option<Duration>,
+    /// What the rest of the node wants of other nodes; `None` if nothing, ever.
+    orders: Option<mpsc::Receiver<Order>>,
+    /// Connections ordered and not made yet.
+    dialling: Dialling,
+    /// Takes streams of other nodes.
+    door: Option<Arc<dyn Door>>,
     /// Set when the swarm is gone.
     closed: CancellationToken,
 }
@@ -68,9 +75,11 @@ impl Driver {
         listeners: Vec<ListenerId>,
         service: Arc<Service>,
         shared: Arc<Shared>,
+        door: Option<PeerDoor>,
         closed: CancellationToken,
     ) -> Self {
         let (answer, answers) = mpsc::channel(ANSWERS);
+        let (orders, door) = door.map(|door| (door.orders, door.door)).unzip();
         Self {
             swarm,
             listeners,
@@ -81,6 +90,9 @@ impl Driver {
             asking: BTreeMap::new(),
             unanswered: BTreeSet::new(),
             answered: None,
+            orders,
+            dialling: Dialling::default(),
+            door,
             closed,
         }
     }
@@ -138,6 +150,10 @@ impl Driver {
             biased;
             // Answers first: they free what requests hold.
             Some((channel, outcome)) = self.answers.recv() => self.send(channel, outcome),
+            order = next_order(&mut self.orders) => match order {
+                Some(order) => self.dialling.obey(order, &mut self.swarm),
+                None => self.orders = None,
+            },
             event = self.swarm.select_next_some() => self.event(event),
         }
     }
@@ -148,8 +164,15 @@ impl Driver {
         }
     }
 
-    fn open(&mut self, peer: PeerId, stream: libp2p::Stream) {
+    fn open(&mut self, opened: Opened) {
         if self.service.closing.is_cancelled() {
+            return;
+        }
+        let Opened { peer, connection, address, protocol, stream } = opened;
+        if protocol == PEER_PROTOCOL {
+            if let Some(door) = &self.door {
+                door.arrive(PeerStream { peer, connection, address, stream });
+            }
             return;
         }
         let Some(ticket) = self.service.streams.admit(peer) else {
@@ -163,9 +186,7 @@ impl Driver {
     fn event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
             SwarmEvent::Behaviour(BehaviourEvent::Rpc(event)) => self.rpc(event),
-            SwarmEvent::Behaviour(BehaviourEvent::Streams(Opened { peer, stream })) => {
-                self.open(peer, stream);
-            }
+            SwarmEvent::Behaviour(BehaviourEvent::Streams(opened)) => self.open(opened),
             SwarmEvent::Behaviour(BehaviourEvent::Ping(event)) if is_silent(&event) => {
                 self.swarm.close_connection(event.connection);
             }
@@ -175,7 +196,13 @@ impl Driver {
             SwarmEvent::ListenerError { error, .. } => {
                 tracing::warn!(%error, "a connection was not accepted");
             }
-            SwarmEvent::ConnectionEstablished { .. } => self.count(),
+            SwarmEvent::ConnectionEstablished { connection_id, endpoint, .. } => {
+                self.count();
+                self.dialling.made(connection_id, endpoint.get_remote_address(), &mut self.swarm);
+            }
+            SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
+                self.dialling.failed(connection_id, &error);
+            }
             SwarmEvent::ConnectionClosed { connection_id, .. } => {
                 if let Some(asking) = self.asking.remove(&connection_id) {
                     asking.cancel();
@@ -241,5 +268,13 @@ impl Driver {
                 });
             }
         }
+    }
+}
+
+/// The next order. Pending for ever if there will be none.
+async fn next_order(orders: &mut Option<mpsc::Receiver<Order>>) -> Option<Order> {
+    match orders {
+        Some(orders) => orders.recv().await,
+        None => std::future::pending().await,
     }
 }

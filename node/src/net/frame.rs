@@ -83,23 +83,26 @@ impl From<FrameError> for io::Error {
     }
 }
 
-/// Appends a frame to `out`.
+/// Appends a frame to `out`, whose bytes are those of `parts` together.
 ///
 /// # Errors
 /// [`FrameError::TooLarge`]; nothing is appended then.
 pub(crate) fn put(
     out: &mut Vec<u8>,
     number: Option<u64>,
-    bytes: &[u8],
+    parts: &[&[u8]],
     limit: usize,
 ) -> Result<(), FrameError> {
-    let len = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= limit);
-    let len = len.ok_or(FrameError::TooLarge(bytes.len(), limit))?;
-    out.reserve(NUMBERED.saturating_add(bytes.len()));
+    let sum = parts.iter().fold(0_usize, |sum, part| sum.saturating_add(part.len()));
+    let len = u32::try_from(sum).ok().filter(|_| sum <= limit);
+    let len = len.ok_or(FrameError::TooLarge(sum, limit))?;
+    out.reserve(NUMBERED.saturating_add(sum));
     out.extend_from_slice(&len.to_be_bytes());
     if let Some(number) = number {
         out.extend_from_slice(&number.to_be_bytes());
     }
-    out.extend_from_slice(bytes);
+    for part in parts {
+        out.extend_from_slice(part);
+    }
     Ok(())
 }

@@ -10,12 +10,13 @@
 mod behaviour;
 pub(crate) mod budget;
 pub(crate) mod codec;
+pub(crate) mod dial;
 mod driver;
 pub(crate) mod frame;
 mod limits;
 mod listen;
 mod peer;
-mod quota;
+pub(crate) mod quota;
 mod service;
 mod stream;
 pub(crate) mod streams;
@@ -46,6 +47,7 @@ use self::{behaviour::Behaviour, codec::Codec, driver::Driver, service::Service}
 use crate::runtime::Runtime;
 
 pub(crate) use behaviour::{RPC_STREAMS, is_silent, rpc};
+pub use dial::PeerDoor;
 pub use libp2p::{Multiaddr, PeerId};
 pub use limits::NetLimits;
 pub use peer::{identity_of, keypair, peer_of};
@@ -81,10 +83,6 @@ pub struct NetConfig {
     /// What strangers may take.
     pub limits: NetLimits,
 }
-
-/// What connects the network with whoever talks to other nodes: see [`crate::peers::Peers::new`].
-#[derive(Debug)]
-pub struct PeerDoor {}
 
 /// Why a node could not take part in the network.
 #[derive(Debug, thiserror::Error)]
@@ -143,11 +141,34 @@ impl Network {
         handler: Arc<dyn Handler>,
         runtime: Runtime,
     ) -> Result<Self, NetError> {
+        Self::begin(config, handler, None, runtime).await
+    }
+
+    /// The same, and lets `door`'s owner open streams to other nodes and take theirs. A node that listens nowhere can
+    /// still do that.
+    ///
+    /// # Errors
+    /// [`NetError`]; it names the address.
+    pub async fn start_with(
+        config: NetConfig,
+        handler: Arc<dyn Handler>,
+        door: PeerDoor,
+        runtime: Runtime,
+    ) -> Result<Self, NetError> {
+        Self::begin(config, handler, Some(door), runtime).await
+    }
+
+    async fn begin(
+        config: NetConfig,
+        handler: Arc<dyn Handler>,
+        door: Option<PeerDoor>,
+        runtime: Runtime,
+    ) -> Result<Self, NetError> {
         for address in &config.listen {
             listen::check_free(address)?;
         }
         let service = Service::new(handler, config.limits, runtime.clone());
-        let mut swarm = swarm(&config.key, &service)?;
+        let mut swarm = swarm(&config.key, &service, door.is_some())?;
         let shared = Arc::new(Shared {
             peer: *swarm.local_peer_id(),
             addresses: Mutex::default(),
@@ -160,22 +181,10 @@ impl Network {
             listeners.push(listening.unwrap_or_else(too_slow)?);
         }
         let closed = CancellationToken::new();
-        let driver = Driver::new(swarm, listeners, Arc::clone(&service), Arc::clone(&shared), closed.clone());
+        let driver =
+            Driver::new(swarm, listeners, Arc::clone(&service), Arc::clone(&shared), door, closed.clone());
         runtime.spawn("swarm", driver.run());
         Ok(Self { service, shared, closed })
-    }
-
-    /// The same, and lets `door`'s owner open streams to other nodes and take theirs.
-    ///
-    /// # Errors
-    /// [`NetError`]; it names the address.
-    pub async fn start_with(
-        config: NetConfig,
-        handler: Arc<dyn Handler>,
-        _door: PeerDoor,
-        runtime: Runtime,
-    ) -> Result<Self, NetError> {
-        Self::start(config, handler, runtime).await
     }
 
     /// Who this node is to its peers.
@@ -238,12 +247,12 @@ impl Shared {
 }
 
 /// The node's swarm, not listening yet.
-fn swarm(key: &SecretKey, service: &Arc<Service>) -> Result<Swarm<Behaviour>, NetError> {
+fn swarm(key: &SecretKey, service: &Arc<Service>, with_peers: bool) -> Result<Swarm<Behaviour>, NetError> {
     let key = keypair(key).ok_or_else(|| NetError::Transport("the key is not usable".to_owned()))?;
     let transport =
         transport::transport(&key, true).map_err(|error| NetError::Transport(error.to_string()))?;
     let codec = Codec::new(Arc::clone(&service.budget), service.runtime.clone());
-    let behaviour = Behaviour::new(key.public(), codec, &service.limits);
+    let behaviour = Behaviour::new(key.public(), codec, &service.limits, with_peers);
     let config = swarm_config(&service.runtime)
         .with_idle_connection_timeout(IDLE_CONNECTION)
         .with_max_negotiating_inbound_streams(NEGOTIATING);

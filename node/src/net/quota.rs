@@ -12,7 +12,7 @@ use libp2p::PeerId;
 
 /// Counts what is held.
 #[derive(Debug)]
-pub(super) struct Quota {
+pub(crate) struct Quota {
     per_peer: usize,
     total: usize,
     held: Mutex<Held>,
@@ -27,19 +27,19 @@ struct Held {
 
 /// One of the things counted, until dropped.
 #[derive(Debug)]
-pub(super) struct Ticket {
+pub(crate) struct Ticket {
     quota: Arc<Quota>,
     peer: PeerId,
 }
 
 impl Quota {
     /// At most `per_peer` for one, `total` for all.
-    pub(super) fn new(per_peer: usize, total: usize) -> Arc<Self> {
+    pub(crate) fn new(per_peer: usize, total: usize) -> Arc<Self> {
         Arc::new(Self { per_peer, total, held: Mutex::default() })
     }
 
     /// Counts one more for `peer`, if there is room.
-    pub(super) fn admit(self: &Arc<Self>, peer: PeerId) -> Option<Ticket> {
+    pub(crate) fn admit(self: &Arc<Self>, peer: PeerId) -> Option<Ticket> {
         let mut held = self.lock();
         if held.total >= self.total || held.by_peer.get(&peer).is_some_and(|count| *count >= self.per_peer) {
             return None;
@@ -51,7 +51,7 @@ impl Quota {
     }
 
     /// How many are held by all.
-    pub(super) fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         self.lock().total
     }
 

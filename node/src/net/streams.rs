@@ -1,6 +1,7 @@
-//! Long-lived streams of [`STREAM_PROTOCOL`], in and out, as one libp2p behaviour.
+//! Long-lived streams of any of some protocols, in and out, as one libp2p behaviour.
 //!
-//! A stream that a peer opened comes out as an event of the swarm; [`Behaviour::open`] opens one to a connected peer.
+//! A stream that a peer opened comes out as an event of the swarm; [`Behaviour::open`] opens one to a connected peer,
+//! [`Behaviour::open_on`] one over a given connection.
 //! Nothing is kept for a connection that has closed, and an incoming stream is never dropped for want of a place in a
 //! channel: the connection's own event buffer holds it, and slows that one connection down. (The crate
 //! `libp2p-stream` does the opposite in both respects: it keeps a sender for every connection there ever was, and
@@ -8,14 +9,15 @@
 
 use std::{
     collections::VecDeque,
+    convert::Infallible,
+    future::{Ready, ready},
     io,
     task::{Context, Poll},
 };
 
-use colony_protocol::rpc::STREAM_PROTOCOL;
 use libp2p::{
-    Multiaddr, PeerId, Stream, StreamProtocol,
-    core::{Endpoint, transport::PortUse, upgrade::ReadyUpgrade},
+    InboundUpgrade, Multiaddr, PeerId, Stream, StreamProtocol,
+    core::{Endpoint, UpgradeInfo, transport::PortUse, upgrade::ReadyUpgrade},
     swarm::{
         ConnectionDenied, ConnectionHandler, ConnectionHandlerEvent, ConnectionId, FromSwarm,
         NetworkBehaviour, NotifyHandler, StreamUpgradeError, SubstreamProtocol, THandler, THandlerInEvent,
@@ -42,6 +44,13 @@ pub(crate) enum OpenError {
 /// A stream that is being opened. Resolves to an error when the connection is gone.
 pub(crate) type Opening = oneshot::Receiver<Result<Stream, OpenError>>;
 
+/// A stream to open, and who waits for it.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    protocol: StreamProtocol,
+    opener: Opener,
+}
+
 /// Who waits for a stream.
 type Opener = oneshot::Sender<Result<Stream, OpenError>>;
 
@@ -50,26 +59,60 @@ type Opener = oneshot::Sender<Result<Stream, OpenError>>;
 pub(crate) struct Opened {
     /// Who.
     pub(crate) peer: PeerId,
+    /// Over which connection.
+    pub(crate) connection: ConnectionId,
+    /// Where the other end of it is.
+    pub(crate) address: Multiaddr,
+    /// For what.
+    pub(crate) protocol: StreamProtocol,
     /// The stream.
     pub(crate) stream: Stream,
 }
 
 /// Opens and accepts streams.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Behaviour {
-    actions: VecDeque<ToSwarm<Opened, Opener>>,
+    /// What is accepted.
+    accepted: Protocols,
+    actions: VecDeque<ToSwarm<Opened, Wanted>>,
 }
 
 impl Behaviour {
-    /// Opens a stream to a connected peer.
-    pub(crate) fn open(&mut self, peer_id: PeerId) -> Opening {
+    /// Accepts streams of these protocols.
+    pub(crate) fn new(accepted: &[&'static str]) -> Self {
+        let accepted = Protocols(accepted.iter().copied().map(StreamProtocol::new).collect());
+        Self { accepted, actions: VecDeque::new() }
+    }
+
+    /// Opens a stream to a connected peer, over any connection to it.
+    pub(crate) fn open(&mut self, peer: PeerId, protocol: &'static str) -> Opening {
+        self.order(peer, NotifyHandler::Any, protocol)
+    }
+
+    /// Opens a stream over a connection.
+    pub(crate) fn open_on(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        protocol: &'static str,
+    ) -> Opening {
+        self.order(peer, NotifyHandler::One(connection), protocol)
+    }
+
+    fn order(&mut self, peer_id: PeerId, handler: NotifyHandler, protocol: &'static str) -> Opening {
         let (opener, opening) = oneshot::channel();
-        self.actions.push_back(ToSwarm::NotifyHandler {
-            peer_id,
-            handler: NotifyHandler::Any,
-            event: opener,
-        });
+        let wanted = Wanted { protocol: StreamProtocol::new(protocol), opener };
+        self.actions.push_back(ToSwarm::NotifyHandler { peer_id, handler, event: wanted });
         opening
+    }
+
+    fn handler(&self, address: &Multiaddr) -> Handler {
+        Handler {
+            protocols: self.accepted.clone(),
+            address: address.clone(),
+            accepted: VecDeque::new(),
+            wanted: VecDeque::new(),
+        }
     }
 }
 
@@ -82,26 +125,32 @@ impl NetworkBehaviour for Behaviour {
         _: ConnectionId,
         _: PeerId,
         _: &Multiaddr,
-        _: &Multiaddr,
+        address: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(Handler::default())
+        Ok(self.handler(address))
     }
 
     fn handle_established_outbound_connection(
         &mut self,
         _: ConnectionId,
         _: PeerId,
-        _: &Multiaddr,
+        address: &Multiaddr,
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(Handler::default())
+        Ok(self.handler(address))
     }
 
     fn on_swarm_event(&mut self, _: FromSwarm<'_>) {}
 
-    fn on_connection_handler_event(&mut self, peer: PeerId, _: ConnectionId, stream: THandlerOutEvent<Self>) {
-        self.actions.push_back(ToSwarm::GenerateEvent(Opened { peer, stream }));
+    fn on_connection_handler_event(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        ((stream, protocol), address): THandlerOutEvent<Self>,
+    ) {
+        let opened = Opened { peer, connection, address, protocol, stream };
+        self.actions.push_back(ToSwarm::GenerateEvent(opened));
     }
 
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
@@ -111,57 +160,85 @@ impl NetworkBehaviour for Behaviour {
 }
 
 /// The part of one connection. Dies with it, and then whoever waits here for a stream learns it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Handler {
+    protocols: Protocols,
+    /// Where the other end is.
+    address: Multiaddr,
     /// Streams the peer opened.
-    accepted: VecDeque<Stream>,
+    accepted: VecDeque<Accepted>,
     /// Streams to open.
-    wanted: VecDeque<Opener>,
+    wanted: VecDeque<Wanted>,
 }
 
-/// A protocol to agree on, and nothing more.
+/// A stream and what it is for.
+type Accepted = (Stream, StreamProtocol);
+
+/// Protocols of which the peer chooses one, and nothing more than that.
+#[derive(Debug, Clone)]
+pub(crate) struct Protocols(Vec<StreamProtocol>);
+
+impl UpgradeInfo for Protocols {
+    type Info = StreamProtocol;
+    type InfoIter = std::vec::IntoIter<StreamProtocol>;
+
+    fn protocol_info(&self) -> Self::InfoIter {
+        self.0.clone().into_iter()
+    }
+}
+
+impl InboundUpgrade<Stream> for Protocols {
+    type Output = Accepted;
+    type Error = Infallible;
+    type Future = Ready<Result<Accepted, Infallible>>;
+
+    fn upgrade_inbound(self, stream: Stream, chosen: StreamProtocol) -> Self::Future {
+        ready(Ok((stream, chosen)))
+    }
+}
+
+/// One protocol to agree on, and nothing more.
 type Protocol = ReadyUpgrade<StreamProtocol>;
 
-fn protocol() -> Protocol {
-    ReadyUpgrade::new(StreamProtocol::new(STREAM_PROTOCOL))
-}
-
 impl ConnectionHandler for Handler {
-    type FromBehaviour = Opener;
-    type ToBehaviour = Stream;
-    type InboundProtocol = Protocol;
+    type FromBehaviour = Wanted;
+    type ToBehaviour = (Accepted, Multiaddr);
+    type InboundProtocol = Protocols;
     type OutboundProtocol = Protocol;
     type InboundOpenInfo = ();
     type OutboundOpenInfo = Opener;
 
-    fn listen_protocol(&self) -> SubstreamProtocol<Protocol> {
-        SubstreamProtocol::new(protocol(), ())
+    fn listen_protocol(&self) -> SubstreamProtocol<Protocols> {
+        SubstreamProtocol::new(self.protocols.clone(), ())
     }
 
-    fn poll(&mut self, _: &mut Context<'_>) -> Poll<ConnectionHandlerEvent<Protocol, Opener, Stream>> {
+    fn poll(
+        &mut self,
+        _: &mut Context<'_>,
+    ) -> Poll<ConnectionHandlerEvent<Protocol, Opener, Self::ToBehaviour>> {
         // The connection's task polls again after each event it brings: nobody has to be woken.
-        if let Some(stream) = self.accepted.pop_front() {
-            return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(stream));
+        if let Some(accepted) = self.accepted.pop_front() {
+            return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour((accepted, self.address.clone())));
         }
-        if let Some(opener) = self.wanted.pop_front() {
-            let protocol = SubstreamProtocol::new(protocol(), opener);
+        if let Some(Wanted { protocol, opener }) = self.wanted.pop_front() {
+            let protocol = SubstreamProtocol::new(ReadyUpgrade::new(protocol), opener);
             return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
         }
         Poll::Pending
     }
 
-    fn on_behaviour_event(&mut self, opener: Opener) {
+    fn on_behaviour_event(&mut self, wanted: Wanted) {
         if self.wanted.len() < WAITING {
-            self.wanted.push_back(opener);
+            self.wanted.push_back(wanted);
         }
     }
 
-    fn on_connection_event(&mut self, event: ConnectionEvent<'_, Protocol, Protocol, (), Opener>) {
+    fn on_connection_event(&mut self, event: ConnectionEvent<'_, Protocols, Protocol, (), Opener>) {
         match event {
-            ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound { protocol: stream, .. })
-                if self.accepted.len() < WAITING =>
-            {
-                self.accepted.push_back(stream);
+            ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound {
+                protocol: accepted, ..
+            }) if self.accepted.len() < WAITING => {
+                self.accepted.push_back(accepted);
             }
             ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound {
                 protocol: stream,

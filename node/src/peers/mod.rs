@@ -10,22 +10,50 @@
 //! costs more than its own share of memory, or anybody else's time.
 
 mod colleague;
+mod connector;
+mod engine_link;
+mod hello;
+mod hub;
+mod message;
+mod outbox;
+mod patience;
+mod reach;
+mod receiving;
+mod sending;
+mod serve;
+mod session;
+mod talk;
+mod wire;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use colony_protocol::{
     identity::{Identity, SecretKey},
     model::member::Path,
 };
 use colony_store::{MemberId, MemberInfo};
-use futures::future::BoxFuture;
+use futures::{FutureExt as _, future::BoxFuture};
+use libp2p::PeerId;
 use tokio::sync::watch;
 
 pub use colleague::{Colleague, Deciding, Installing};
 
+use self::{
+    engine_link::{EngineLinks, Line},
+    hello::Porter,
+    hub::Hub,
+    patience::Patience,
+    reach::where_to,
+    wire::What,
+};
 use crate::{
-    consensus::{LinkError, Links, NoLinks, Timing},
-    net::PeerDoor,
+    consensus::{LinkError, Links, Timing},
+    net::{PeerDoor, dial, peer_of},
     runtime::Runtime,
 };
 
@@ -43,30 +71,38 @@ pub struct PathInfo {
 }
 
 /// This node's place among the nodes of its colonies.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Peers {
-    reachable: watch::Sender<Arc<BTreeSet<Identity>>>,
+    hub: Arc<Hub>,
 }
 
 impl Peers {
     /// A node that knows nobody yet, and the door through which the network brings it streams: give the door to
-    /// [`crate::net::Network::start_with`].
+    /// [`crate::net::Network::start_with`]. Without a network nobody is reached.
     #[must_use]
-    pub fn new(_key: &SecretKey, _timing: Timing, _runtime: Runtime) -> (Self, PeerDoor) {
-        let (reachable, _) = watch::channel(Arc::default());
-        (Self { reachable }, PeerDoor {})
+    pub fn new(key: &SecretKey, timing: Timing, runtime: Runtime) -> (Self, PeerDoor) {
+        let (dialer, orders) = dial::orders();
+        // A secret key always has a public one.
+        let me = peer_of(&key.public_key()).unwrap_or_else(PeerId::random);
+        let hub = Hub::new(me, key.identity(), Patience::new(timing), dialer, runtime);
+        let door = PeerDoor::new(orders, Arc::new(Porter(Arc::clone(&hub))));
+        (Self { hub }, door)
     }
 
     /// Brings what is sent to a colony to `colleague` from now on.
-    pub fn serve(&self, _colony: Identity, _colleague: Arc<dyn Colleague>) {}
+    pub fn serve(&self, colony: Identity, colleague: Arc<dyn Colleague>) {
+        self.hub.serve(colony, colleague);
+    }
 
     /// Refuses what is sent to a colony from now on, and keeps no connection for its sake.
-    pub fn forget(&self, _colony: &Identity) {}
+    pub fn forget(&self, colony: &Identity) {
+        self.hub.forget(colony);
+    }
 
-    /// What a colony's engine sends through.
+    /// What a colony's engine sends through. A link keeps its member connected for as long as it exists.
     #[must_use]
-    pub fn links(&self, _colony: Identity) -> Arc<dyn Links> {
-        Arc::new(NoLinks)
+    pub fn links(&self, colony: Identity) -> Arc<dyn Links> {
+        Arc::new(EngineLinks { hub: Arc::clone(&self.hub), colony })
     }
 
     /// Carries a client's signed request to another member, and brings back the bytes of the outcome. Connects first
@@ -78,31 +114,54 @@ impl Peers {
     #[must_use]
     pub fn forward(
         &self,
-        _colony: Identity,
+        colony: Identity,
         to: Identity,
-        _info: &MemberInfo,
-        _request: Vec<u8>,
-        _patience: Duration,
+        info: &MemberInfo,
+        request: Vec<u8>,
+        patience: Duration,
     ) -> BoxFuture<'static, Result<Vec<u8>, LinkError>> {
-        let why = "there is no network".to_owned();
-        Box::pin(std::future::ready(Err(LinkError::Unreachable { member: MemberId(to), why })))
+        let line = Line::new(Arc::clone(&self.hub), colony, MemberId(to), info);
+        async move {
+            line.within(patience, async {
+                let connecting = patience.min(line.attempt());
+                let answer = line.call(What::Forward, &request, connecting).await?.await;
+                let mut answer = answer.map_err(|error| line.call_error(error))?;
+                let outcome = line.opened(&answer)?.len();
+                answer.drain(..answer.len().saturating_sub(outcome));
+                Ok(answer)
+            })
+            .await
+        }
+        .boxed()
     }
 
     /// Stays connected with these nodes, for the sake of a colony, instead of those named before.
-    pub fn keep(&self, _colony: Identity, _peers: Vec<(Identity, MemberInfo)>) {}
+    pub fn keep(&self, colony: Identity, peers: Vec<(Identity, MemberInfo)>) {
+        let wanted: BTreeMap<_, _> =
+            peers.into_iter().filter_map(|(id, info)| Some((id, where_to(&info)?))).collect();
+        self.hub.keep(colony, wanted);
+    }
 
     /// Who can be reached now: nodes that answered within the last second or so.
     #[must_use]
     pub fn reachable(&self) -> watch::Receiver<Arc<BTreeSet<Identity>>> {
-        self.reachable.subscribe()
+        self.hub.reachable()
     }
 
     /// How a peer is reached now; `None` while it is not.
     #[must_use]
-    pub fn path(&self, _peer: &Identity) -> Option<PathInfo> {
-        None
+    pub fn path(&self, peer: &Identity) -> Option<PathInfo> {
+        self.hub.session(peer).map(|session| session.path())
     }
 
     /// Ends all streams and dials nobody any more.
-    pub fn close(&self) {}
+    pub fn close(&self) {
+        self.hub.closing.cancel();
+    }
+}
+
+impl fmt::Debug for Peers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peers").field("reachable", &self.hub.reachable().borrow()).finish_non_exhaustive()
+    }
 }

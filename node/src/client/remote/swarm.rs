@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use colony_protocol::{identity::SecretKey, rpc::OUTCOME_MAX};
+use colony_protocol::{
+    identity::SecretKey,
+    rpc::{OUTCOME_MAX, STREAM_PROTOCOL},
+};
 use futures::StreamExt as _;
 use libp2p::{
     Multiaddr, PeerId, Swarm,
@@ -11,7 +14,7 @@ use libp2p::{
     identity::Keypair,
     noise, ping,
     request_response::{self, OutboundRequestId, ProtocolSupport},
-    swarm::{DialError, NetworkBehaviour, SwarmEvent, dial_opts::DialOpts},
+    swarm::{NetworkBehaviour, SwarmEvent, dial_opts::DialOpts},
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -25,6 +28,7 @@ use crate::{
         self, RPC_STREAMS,
         budget::Budget,
         codec::{Codec, Request},
+        dial::reason,
         streams::{self, Opening},
         transport::{is_quic, transport},
     },
@@ -119,7 +123,7 @@ fn swarm(
     let behaviour = Behaviour {
         limits: connection_limits::Behaviour::new(limits),
         rpc: net::rpc(codec, ProtocolSupport::Outbound),
-        streams: streams::Behaviour::default(),
+        streams: streams::Behaviour::new(&[]),
         ping: ping::Behaviour::default(),
     };
     let config = net::swarm_config(runtime)
@@ -159,7 +163,7 @@ impl Driver {
                 }
             }
             Order::Open(peer, answer) => {
-                answer.send(self.swarm.behaviour_mut().streams.open(peer)).ok();
+                answer.send(self.swarm.behaviour_mut().streams.open(peer, STREAM_PROTOCOL)).ok();
             }
             Order::Request(peer, call) => self.request(peer, call),
         }
@@ -251,18 +255,4 @@ impl Driver {
             call.end(outcome);
         }
     }
-}
-
-/// Why dialling failed, without libp2p's wrapping: "Connection refused (os error 111)".
-fn reason(error: &DialError) -> String {
-    let mut deepest: &dyn std::error::Error = error;
-    if let DialError::Transport(attempts) = error
-        && let Some((_, attempt)) = attempts.first()
-    {
-        deepest = attempt;
-    }
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
-    deepest.to_string()
 }

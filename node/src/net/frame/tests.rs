@@ -21,7 +21,7 @@ fn parser(budget: &Arc<Budget>) -> Parser {
 
 fn frame(number: u64, bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    put(&mut out, Some(number), bytes, LIMIT).unwrap();
+    put(&mut out, Some(number), &[bytes], LIMIT).unwrap();
     out
 }
 

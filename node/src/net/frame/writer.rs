@@ -48,7 +48,20 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     /// # Errors
     /// [`FrameError::TooLarge`]; nothing is queued then.
     pub(crate) fn push(&mut self, number: u64, bytes: &[u8]) -> Result<(), FrameError> {
-        put(&mut self.waiting, Some(number), bytes, self.limit)
+        self.push_parts(number, &[bytes])
+    }
+
+    /// Queues a numbered frame that comes in parts.
+    ///
+    /// # Errors
+    /// [`FrameError::TooLarge`]; nothing is queued then.
+    pub(crate) fn push_parts(&mut self, number: u64, parts: &[&[u8]]) -> Result<(), FrameError> {
+        put(&mut self.waiting, Some(number), parts, self.limit)
+    }
+
+    /// Bytes that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 
     /// Whether another frame may be queued.

@@ -1,0 +1,160 @@
+//! The beginning of a stream: both ends say hello. See [`super::hub`] for who may use which stream.
+
+use std::sync::Arc;
+
+use colony_protocol::identity::Identity;
+use futures::{
+    AsyncReadExt as _,
+    io::{ReadHalf, WriteHalf},
+};
+use libp2p::{PeerId, Stream};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    hub::Hub,
+    session::Session,
+    talk::Talk,
+    wire::{FRAME_MAX, HEAD, Head, Kind},
+};
+use crate::net::{
+    budget::Budget,
+    dial::{Door, PeerStream},
+    frame::{FrameError, Header, Parser, Reader, Writer},
+    identity_of,
+};
+
+/// Memory for frames on their way into messages: the one that is being read, and those that came with it.
+const FRAMES: usize = 8 * (HEAD + FRAME_MAX);
+
+/// The two halves of a stream, framed.
+pub(super) struct Framed {
+    pub(super) reader: Reader<ReadHalf<Stream>>,
+    pub(super) writer: Writer<WriteHalf<Stream>>,
+}
+
+impl Framed {
+    fn new(stream: Stream, hub: &Hub) -> Self {
+        let (read, write) = stream.split();
+        let parser = Parser::new(Header::Numbered, FRAME_MAX, Budget::new(FRAMES));
+        Self {
+            reader: Reader::new(read, parser, hub.runtime.clone()),
+            writer: Writer::new(write, FRAME_MAX, hub.runtime.clone()),
+        }
+    }
+
+    async fn say_hello(&mut self) -> Result<(), FrameError> {
+        self.writer.push_parts(0, &[&Head::plain(Kind::Hello).bytes()])?;
+        while !self.writer.is_idle() {
+            self.writer.progress().await?;
+        }
+        Ok(())
+    }
+
+    async fn hear_hello(&mut self) -> Result<(), String> {
+        let frame = self.reader.next().await.map_err(|error| error.to_string())?;
+        let bytes = frame.and_then(|frame| frame.bytes).ok_or("the stream was refused")?;
+        match Head::split(&bytes) {
+            Ok((Head { kind: Kind::Hello, .. }, _)) => Ok(()),
+            _ => Err("it did not say hello".to_owned()),
+        }
+    }
+}
+
+/// Says hello on a stream we opened, and uses it if the other end agrees. Whoever calls bounds the time.
+pub(super) async fn say(hub: &Arc<Hub>, node: Identity, stream: PeerStream) -> Result<(), String> {
+    let PeerStream { connection, address, stream, .. } = stream;
+    let closing = Closing { hub, connection: Some(connection) };
+    let Some(hello) = hub.begin_hello(&node) else { return Ok(()) };
+    let said = Said { hub, node, hello };
+    let mut framed = Framed::new(stream, hub);
+    let agreed = said.hello.run_until_cancelled(async {
+        framed.say_hello().await.map_err(|error| error.to_string())?;
+        framed.hear_hello().await
+    });
+    agreed.await.unwrap_or_else(|| Err("the other end's stream was first".to_owned()))?;
+    let session = Session::new(node, connection, &address, hub.runtime.elapsed(), &hub.closing);
+    if hub.install_own(&said.hello, &session) {
+        closing.keep();
+        hub.runtime.spawn("peer stream", Talk::new(Arc::clone(hub), session, framed).run());
+    }
+    Ok(())
+}
+
+/// Our hello, until it is answered or given up.
+struct Said<'a> {
+    hub: &'a Arc<Hub>,
+    node: Identity,
+    hello: CancellationToken,
+}
+
+impl Drop for Said<'_> {
+    fn drop(&mut self) {
+        self.hub.end_hello(&self.node);
+    }
+}
+
+/// Closes a connection that came to nothing.
+struct Closing<'a> {
+    hub: &'a Arc<Hub>,
+    connection: Option<libp2p::swarm::ConnectionId>,
+}
+
+impl Closing<'_> {
+    fn keep(mut self) {
+        self.connection = None;
+    }
+}
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection {
+            let dialer = self.hub.dialer.clone();
+            self.hub.runtime.spawn("peer farewell", async move { dialer.close(connection).await });
+        }
+    }
+}
+
+/// Answers the hello of others.
+pub(super) struct Porter(pub(super) Arc<Hub>);
+
+impl Door for Porter {
+    fn arrive(&self, stream: PeerStream) {
+        let hub = &self.0;
+        // Strangers get no buffer: the stream is dropped here.
+        let Some(node) = identity_of(&stream.peer).filter(|node| hub.hears(node)) else {
+            tracing::debug!(peer = %stream.peer, "a stranger opened a stream of nodes");
+            return;
+        };
+        let Some(ticket) = hub.hellos.admit(stream.peer) else { return };
+        let closing = hub.closing.clone();
+        let hub = Arc::clone(hub);
+        let runtime = hub.runtime.clone();
+        runtime.spawn("peer hello", async move {
+            let limit = hub.patience.attempt;
+            let answered = hub.runtime.timeout(limit, answer(&hub, node, stream));
+            if let Some(Some(Err(why))) = closing.run_until_cancelled(answered).await {
+                tracing::debug!(node = %node.to_hex(), %why, "a stream was not agreed on");
+            }
+            drop(ticket);
+        });
+    }
+}
+
+/// Hears the hello of a peer on a stream it opened, and says hello if we agree.
+async fn answer(hub: &Arc<Hub>, node: Identity, stream: PeerStream) -> Result<(), String> {
+    let PeerStream { peer, connection, address, stream } = stream;
+    let mut framed = Framed::new(stream, hub);
+    framed.hear_hello().await?;
+    let session = Session::new(node, connection, &address, hub.runtime.elapsed(), &hub.closing);
+    if !agree(hub, &peer, &session) {
+        return Err("our own stream was first".to_owned());
+    }
+    // The hello is the first frame of the stream's own task: nothing goes out before it.
+    session.outbox.plain(Kind::Hello, 0);
+    hub.runtime.spawn("peer stream", Talk::new(Arc::clone(hub), session, framed).run());
+    Ok(())
+}
+
+fn agree(hub: &Hub, peer: &PeerId, session: &Arc<Session>) -> bool {
+    hub.install_theirs(peer, session)
+}

@@ -1,0 +1,5 @@
+//! Nodes among themselves: one stream for each pair, and what goes over it.
+
+mod exchange;
+mod faults;
+pub(crate) mod side;
