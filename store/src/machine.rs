@@ -116,6 +116,13 @@ impl<C: ColonyTypes> StateMachine<C> {
     }
 }
 
+impl<C: ColonyTypes> Drop for StateMachine<C> {
+    fn drop(&mut self) {
+        // Nothing will be installed any more: the log must not wait for it.
+        self.group.transfers.failed();
+    }
+}
+
 impl<C: ColonyTypes> fmt::Debug for StateMachine<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StateMachine").field("colony", &self.group.id).finish_non_exhaustive()

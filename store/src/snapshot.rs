@@ -108,7 +108,7 @@ struct Incoming {
     number: u64,
     /// How many of them are alive.
     alive: usize,
-    /// Whether one could not be installed: the state machine has stopped.
+    /// Whether one could not be installed, or the state machine is gone.
     failed: bool,
 }
 
@@ -147,7 +147,7 @@ impl Transfers {
         Ok(incoming.alive > 0 && !incoming.failed)
     }
 
-    /// A snapshot could not be installed: nobody waits for it.
+    /// No snapshot will be installed any more: nobody waits for one.
     pub(crate) fn failed(&self) {
         if let Ok(mut incoming) = self.receiving.lock() {
             incoming.failed = true;

@@ -39,6 +39,8 @@ pub struct Store {
 
 struct Known {
     slot: Slot,
+    /// Whether the disk knows its slot. It does not if opening it was given up before that was written.
+    recorded: bool,
     /// The colony while it is open: two state machines over the same rows would destroy each other's work.
     open: Weak<Group>,
 }
@@ -139,6 +141,10 @@ impl Store {
         let (group, fresh) = self.group(id, events)?;
         if fresh {
             self.link.commit(group.slot, vec![Edit::Colony(id)]).await?;
+            let mut colonies = self.colonies.lock().map_err(|_| StoreFailure::poisoned())?;
+            if let Some(known) = colonies.get_mut(&id) {
+                known.recorded = true;
+            }
         }
         let log = SharedLog::load(&group)?;
         Ok(ColonyStore {
@@ -175,14 +181,14 @@ impl Store {
         if known.is_some_and(|known| known.open.strong_count() > 0) {
             return Err(OpenColonyError::Open);
         }
-        let fresh = known.is_none();
+        let fresh = known.is_none_or(|known| !known.recorded);
         let slot = match known {
             Some(known) => known.slot,
             None => self.link.new_slot().ok_or(OpenColonyError::Full)?,
         };
         let (colony, pending) = load(&self.link, id, slot)?;
         let group = Arc::new(Group::new(id, slot, self.link.clone(), events, colony, pending));
-        colonies.insert(id, Known { slot, open: Arc::downgrade(&group) });
+        colonies.insert(id, Known { slot, recorded: !fresh, open: Arc::downgrade(&group) });
         Ok((group, fresh))
     }
 }
@@ -211,7 +217,7 @@ fn read_contents(database: &Database) -> Result<Contents, StoreFailure> {
             key.value().try_into().map_err(|_| StoreFailure::damaged("a colony's id has a wrong length"))?;
         let slot = Slot::from_value(value.value())?;
         contents.unused = contents.unused.max(slot.0.saturating_add(1));
-        contents.colonies.insert(Identity::from_bytes(id), Known { slot, open: Weak::new() });
+        contents.colonies.insert(Identity::from_bytes(id), Known { slot, recorded: true, open: Weak::new() });
     }
     for fact in transaction.open_table(META)?.iter()? {
         let (key, value) = fact?;
