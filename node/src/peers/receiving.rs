@@ -16,9 +16,7 @@ use super::{
 pub(super) struct Receiving {
     meta: SnapshotMeta,
     snapshot: Box<Snapshot>,
-    /// Complete parts.
-    parts: u64,
-    /// What has arrived of the next one.
+    /// What has arrived of the next part.
     part: Vec<u8>,
 }
 
@@ -44,11 +42,11 @@ pub(super) async fn begin(seat: &Seat, Begin { meta }: Begin) -> Result<Begun, S
     let mut receiving = seat.receiving.lock().await;
     if let Some(known) = receiving.as_mut().filter(|known| known.meta == meta) {
         known.part.clear();
-        return Ok(Begun { parts: known.parts });
+        return Ok(Begun { parts: known.snapshot.parts() });
     }
     *receiving = None;
     let snapshot = seat.colleague.begin_snapshot().await?;
-    *receiving = Some(Receiving { meta, snapshot, parts: 0, part: Vec::new() });
+    *receiving = Some(Receiving { meta, snapshot, part: Vec::new() });
     Ok(Begun { parts: 0 })
 }
 
@@ -70,15 +68,17 @@ pub(super) async fn end(
     End { vote, parts }: End,
 ) -> Result<SnapshotResponse<MemberId>, ServeError> {
     let mut receiving = seat.receiving.lock().await;
-    let complete = receiving.take_if(|known| known.parts == parts && known.part.is_empty());
+    let complete = receiving.take_if(|known| known.snapshot.parts() == parts && known.part.is_empty());
     let Receiving { meta, snapshot, .. } = complete.ok_or(ReceiveError::Gap)?;
+    // An engine that is given half a snapshot stops.
+    snapshot.check_whole().map_err(ReceiveError::Store)?;
     Ok(seat.colleague.install_snapshot(vote, openraft::Snapshot { meta, snapshot }).await?)
 }
 
 impl Receiving {
     async fn take(&mut self, slice: Slice) -> Result<(), ReceiveError> {
         let offset = u64::try_from(self.part.len()).unwrap_or(u64::MAX);
-        if slice.part != self.parts || slice.offset != offset {
+        if slice.part != self.snapshot.parts() || slice.offset != offset {
             return Err(ReceiveError::Gap);
         }
         if self.part.len().saturating_add(slice.bytes.len()) > CHUNK_MAX {
@@ -87,7 +87,6 @@ impl Receiving {
         self.part.extend_from_slice(&slice.bytes);
         if slice.is_last {
             self.snapshot.push(std::mem::take(&mut self.part)).await?;
-            self.parts = self.parts.saturating_add(1);
         }
         Ok(())
     }

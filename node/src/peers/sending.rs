@@ -29,18 +29,20 @@ pub(super) async fn send(
     let begin = line.encode(&Begin { meta: snapshot.meta })?;
     let Begun { parts: have } = line.read(call(&line, What::SnapshotBegin, &begin).await?.await)?;
     let failed = |error: SnapshotError| line.unreachable(error);
-    let mut parts = 0_u64;
+    let mut parts = have;
     let mut window = Window { line: &line, under_way: VecDeque::new() };
-    for part in snapshot.snapshot.chunks().map_err(failed)? {
-        let part = part.map_err(failed)?;
-        if parts >= have {
-            window.part(parts, &part).await?;
-        }
+    for part in snapshot.snapshot.chunks_from(have).map_err(failed)? {
+        window.part(parts, &part.map_err(failed)?).await?;
         parts = parts.saturating_add(1);
     }
     window.drain(0).await?;
     let end = line.encode(&End { vote, parts })?;
-    line.read(call(&line, What::SnapshotEnd, &end).await?.await)
+    let installed: SnapshotResponse<MemberId> =
+        line.read(call(&line, What::SnapshotEnd, &end).await?.await)?;
+    if installed.vote == vote {
+        snapshot.snapshot.delivered();
+    }
+    Ok(installed)
 }
 
 async fn call(line: &Line, what: What, body: &[u8]) -> Result<Call, LinkError> {

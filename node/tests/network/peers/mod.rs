@@ -3,3 +3,4 @@
 mod exchange;
 mod faults;
 pub(crate) mod side;
+mod snapshots;

@@ -48,6 +48,8 @@ pub(crate) struct Answering {
     store: StoreId,
     echo: Echo,
     pub(crate) appended: AtomicUsize,
+    /// Snapshots begun.
+    pub(crate) begun: AtomicUsize,
     /// Where snapshots go, if anywhere.
     pub(crate) machine: Arc<tokio::sync::Mutex<Option<StateMachine<Types>>>>,
 }
@@ -77,6 +79,7 @@ impl Colleague for Answering {
     }
 
     fn begin_snapshot(&self) -> Deciding<Box<Snapshot>> {
+        self.begun.fetch_add(1, Ordering::SeqCst);
         let machine = Arc::clone(&self.machine);
         async move { Ok(machine.lock().await.as_mut().unwrap().begin_receiving_snapshot().await.unwrap()) }
             .boxed()
