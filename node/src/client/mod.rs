@@ -16,7 +16,7 @@ use colony_protocol::{
     envelope::{Body, EnvelopeError, RequestId, Signed},
     identity::{Identity, SecretKey},
     model::{Attribute, LogLine, Process, ProcessId, State, Values, WorkflowId, WorkflowSpec},
-    query::{Query, Selector},
+    query::{self, Query, Selector},
     refusal::Refusal,
     reply::{Answer, LeaseStatus, Reply, Response},
     rpc,
@@ -88,6 +88,8 @@ pub struct Client {
     key: SecretKey,
     /// The colony asked.
     colony: Identity,
+    /// The word for a question: answered as of now, or as the node that got it knows.
+    question: &'static str,
     /// Time and randomness.
     runtime: Runtime,
 }
@@ -96,13 +98,20 @@ impl Client {
     /// A client of `colony` that signs with `key`.
     #[must_use]
     pub fn new(transport: Arc<dyn Transport>, colony: Identity, key: SecretKey, runtime: Runtime) -> Self {
-        Self { transport, key, colony, runtime }
+        Self { transport, key, colony, question: query::KIND, runtime }
     }
 
     /// The same connection for another member.
     #[must_use]
     pub fn with_key(&self, key: SecretKey) -> Self {
         Self { key, ..self.clone() }
+    }
+
+    /// The same connection, whose questions are answered by whichever node gets them, from its own state. It may be
+    /// behind, and answers also while the colony has no quorum.
+    #[must_use]
+    pub fn stale(&self) -> Self {
+        Self { question: query::STALE_KIND, ..self.clone() }
     }
 
     /// Who this client signs as.
@@ -143,7 +152,7 @@ impl Client {
     pub async fn query(&self, query: &Query) -> Result<Answer, ClientError> {
         let wait = if let Query::Watch { wait, .. } = query { *wait } else { Span::ZERO };
         let payload = query.encode().map_err(EnvelopeError::from)?;
-        match self.call(query.kind(), payload, wait).await? {
+        match self.call(self.question, payload, wait).await? {
             Response::Answer(answer) => Ok(answer),
             Response::Reply(_) => Err(ClientError::Unexpected("a reply to a question")),
         }

@@ -27,6 +27,7 @@ use colony_protocol::{
     reply::Status,
 };
 use colony_store::{Disk, Options, Store, Writer};
+pub use colony_store::{ForgetError, OpenColonyError, OpenError};
 use tokio::sync::oneshot;
 
 pub use config::{
@@ -47,6 +48,8 @@ use crate::{
 const STORE_FILE: &str = "store.redb";
 /// How long requests under way may take to be answered at shutdown; a caller in this process may have stopped asking.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
+/// Before a colony that is still held by a task that ends is tried to be forgotten again.
+const FORGET_RETRY: Duration = Duration::from_millis(20);
 /// How long the store's last write may take at shutdown.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -146,6 +149,26 @@ impl Node {
                 true
             }
             None => false,
+        }
+    }
+
+    /// Serves a colony no more, and forgets all that is stored of it.
+    ///
+    /// # Errors
+    /// [`ForgetError`], if what read it has not ended in time, or the store failed.
+    pub async fn forget_colony(&self, colony: &Identity) -> Result<(), ForgetError> {
+        self.close_colony(colony).await;
+        let begun = self.ground.runtime.elapsed();
+        loop {
+            match self.ground.store.forget(*colony).await {
+                // Tasks that were told to end hold it until they are next polled.
+                Err(ForgetError::Open)
+                    if self.ground.runtime.elapsed().saturating_sub(begun) < ANSWER_PATIENCE =>
+                {
+                    self.ground.runtime.sleep(FORGET_RETRY).await;
+                }
+                outcome => return outcome,
+            }
         }
     }
 

@@ -35,14 +35,15 @@ pub fn statistics(statistics: &Statistics) -> Value {
 #[must_use]
 pub fn status(status: &Status, name_of: impl Fn(&Identity) -> Option<String>) -> Value {
     let name = |id: &Identity| name_of(id).unwrap_or_else(|| id.to_hex());
-    let members = |ids: &[Identity]| ids.iter().map(Identity::to_hex).collect::<Value>();
+    let member = |id: &Identity| json!({"id": id.to_hex(), "name": name(id)});
+    let members = |ids: &[Identity]| ids.iter().map(member).collect::<Value>();
     json!({
         "colony": status.colony.as_str(),
         "colonyid": status.colony_id.to_hex(),
         "node": status.node.to_hex(),
         "version": status.version.as_str(),
         "term": status.term,
-        "coordinator": status.coordinator.as_ref().map(|id| json!({"id": id.to_hex(), "name": name(id)})),
+        "coordinator": status.coordinator.as_ref().map(member),
         "voters": members(&status.voters),
         "learners": members(&status.learners),
         "committed": status.committed,

@@ -339,7 +339,10 @@ fn the_status_has_the_promised_keys() {
     assert_eq!((&shown["colony"], &shown["colonyid"]), (&json!("dev"), &json!(COLONY.to_hex())));
     assert_eq!((&shown["term"], &shown["committed"], &shown["applied"]), (&json!(3), &json!(9), &json!(8)));
     assert_eq!((&shown["waiting"], &shown["running"]), (&json!(1), &json!(2)));
-    assert_eq!((&shown["voters"], &shown["learners"]), (&json!([EXECUTOR.to_hex()]), &json!([])));
+    assert_eq!(
+        (&shown["voters"], &shown["learners"]),
+        (&json!([{"id": EXECUTOR.to_hex(), "name": EXECUTOR.to_hex()}]), &json!([]))
+    );
     let headless = Status { coordinator: None, ..row.clone() };
     assert_eq!(status(&headless, |_| None)["coordinator"], Value::Null);
 
