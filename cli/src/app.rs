@@ -1,13 +1,21 @@
 //! What every command is given: the flags, the home, and a way to the colony.
 
-use colony_node::{client::Client, runtime::Runtime};
+use colony_node::{
+    client::{Client, ClientError},
+    runtime::Runtime,
+};
+use colony_protocol::{
+    model::member::MemberView,
+    query::Query,
+    reply::{Answer, Status},
+};
 
 use crate::{
-    args::Global,
+    args::{Global, Reading},
     connect,
     context::{Chosen, Home},
     error::Failure,
-    output::{Format, Seen},
+    output::{self, Format, Listing, Seen},
 };
 
 /// One run of the program.
@@ -37,7 +45,20 @@ impl App {
         let chosen = Chosen::open(&self.home()?, self.global.context.as_deref())?;
         let context = &chosen.context;
         let client = connect::client(&context.nodes, context.colony_id, chosen.key.clone(), &self.runtime)?;
-        Ok(Session { chosen, client, app: self.clone() })
+        Ok(Session { chosen, client, app: self.clone(), stale: false })
+    }
+
+    /// The chosen colony, for questions only. Who wants stale answers is told whose they are.
+    pub(crate) async fn reading(&self, reading: Reading) -> Result<Session, Failure> {
+        let mut session = self.session()?;
+        if reading.stale {
+            session.stale = true;
+            session.client = session.client.stale();
+            let node = session.status().await?.node;
+            let name = output::member_name(&session.members().await?, &node);
+            output::note(&format!("stale: answered by {name} from its own state"));
+        }
+        Ok(session)
     }
 }
 
@@ -50,6 +71,8 @@ pub(crate) struct Session {
     pub(crate) client: Client,
     /// The run it belongs to.
     pub(crate) app: App,
+    /// Whether one node answers from its own state.
+    stale: bool,
 }
 
 impl Session {
@@ -66,5 +89,32 @@ impl Session {
     /// What views need to know.
     pub(crate) fn seen(&self) -> Seen<'_> {
         Seen { colony: &self.chosen.context.colony, now: self.app.runtime.now() }
+    }
+
+    /// The colony and its coordinator, as the node that answers sees them.
+    pub(crate) async fn status(&self) -> Result<Status, Failure> {
+        match self.client.query(&Query::Status).await? {
+            Answer::Status(status) => Ok(*status),
+            _ => Err(ClientError::Unexpected("to status").into()),
+        }
+    }
+
+    /// All members, those that are no more too.
+    pub(crate) async fn members(&self) -> Result<Vec<MemberView>, Failure> {
+        members(&self.client).await
+    }
+
+    /// Prints the one thing a listing holds.
+    pub(crate) fn print_one(&self, listing: Listing) -> Result<(), Failure> {
+        let listing = if self.stale { listing.stale() } else { listing };
+        listing.print_one(self.format())
+    }
+}
+
+/// All members of a colony, those that are no more too.
+pub(crate) async fn members(client: &Client) -> Result<Vec<MemberView>, Failure> {
+    match client.query(&Query::Members).await? {
+        Answer::Members(members) => Ok(members),
+        _ => Err(ClientError::Unexpected("to members").into()),
     }
 }

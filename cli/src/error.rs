@@ -105,6 +105,8 @@ impl From<Refusal> for Failure {
             Refusal::Denied { by, .. } => Self::new(format!("{refusal} (the request was signed by {by})"))
                 .exit(Exit::DENIED)
                 .hint(Hint::ShowContext),
+            Refusal::Ticket(_) => what.exit(Exit::DENIED).hint(Hint::Invite { role: "voter", name: None }),
+            Refusal::LastVoter { .. } => what.hint(Hint::Members),
             Refusal::Envelope(_) => what.exit(Exit::DENIED).hint(Hint::ShowContext),
             Refusal::NotFound { what: thing } | Refusal::Ambiguous { what: thing, .. } => {
                 what.hint(list_of(thing))

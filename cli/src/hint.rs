@@ -11,6 +11,13 @@ pub(crate) enum Hint {
     DevOnAnyPort,
     /// `dev` keeps to this machine; this address does.
     DevOnLoopback,
+    /// The development colony in a directory has another size.
+    DevAgain {
+        /// How many nodes it has.
+        nodes: String,
+        /// The directory.
+        data: String,
+    },
     /// A process goes on without us.
     Cancel(String),
     /// A process waits.
@@ -54,6 +61,32 @@ pub(crate) enum Hint {
     StartExecutor(String),
     /// Assignment is paused.
     Resume,
+    /// A colony can be founded here.
+    Init,
+    /// This home's node can be run.
+    Up,
+    /// The node can listen elsewhere.
+    UpOnAnyPort,
+    /// A ticket is needed.
+    Invite {
+        /// What for.
+        role: &'static str,
+        /// Under which name, if it matters.
+        name: Option<String>,
+    },
+    /// A ticket is at hand, and another name is needed.
+    JoinAs {
+        /// The ticket.
+        ticket: String,
+        /// The name.
+        name: String,
+    },
+    /// Who belongs to the colony.
+    Members,
+    /// One node can say what it knows.
+    StaleStatus,
+    /// What the colony looks like.
+    Status,
     /// How `submit` is written.
     SubmitHelp,
     /// How `workflow submit` is written.
@@ -67,6 +100,7 @@ impl Hint {
             Self::StartDev => "start a colony on this machine with",
             Self::DevOnAnyPort => "let the system choose a port:",
             Self::DevOnLoopback => "keep to this machine:",
+            Self::DevAgain { .. } => "start it as it was:",
             Self::Cancel(_) => "stop it with",
             Self::Explain(_) => "ask why with",
             Self::Logs(_) => "see what it said with",
@@ -85,6 +119,14 @@ impl Hint {
             Self::AddExecutor { .. } => "the colony's owner adds it with",
             Self::StartExecutor(_) => "lend this machine with",
             Self::Resume => "give out work again with",
+            Self::Init => "found a colony here with",
+            Self::Up => "run this home's node with",
+            Self::UpOnAnyPort => "let a free port be chosen:",
+            Self::Invite { .. } => "the colony's owner makes a new ticket with",
+            Self::JoinAs { .. } => "take another name:",
+            Self::Members => "see who belongs to the colony with",
+            Self::StaleStatus => "ask one node what it knows with",
+            Self::Status => "look at the colony with",
             Self::SubmitHelp | Self::WorkflowSubmitHelp => "see how it is written with",
         }
     }
@@ -95,6 +137,7 @@ impl Hint {
             Self::StartDev => vec!["dev"],
             Self::DevOnAnyPort => vec!["dev", "--listen", "/ip4/127.0.0.1/tcp/0"],
             Self::DevOnLoopback => vec!["dev", "--listen", "/ip4/127.0.0.1/tcp/50081"],
+            Self::DevAgain { nodes, data } => vec!["dev", "--nodes", nodes, "--data", data],
             Self::Cancel(id) => vec!["cancel", id],
             Self::Explain(id) => vec!["explain", id],
             Self::Logs(id) => vec!["logs", id],
@@ -115,6 +158,15 @@ impl Hint {
             }
             Self::StartExecutor(kind) => vec!["executor", "start", "--name", "worker", "--type", kind],
             Self::Resume => vec!["process", "resume"],
+            Self::Init => vec!["init", "--name", "my-colony"],
+            Self::Up => vec!["up"],
+            Self::UpOnAnyPort => vec!["up", "--listen", "/ip4/0.0.0.0/tcp/0"],
+            Self::Invite { role, name: None } => vec!["invite", "--role", role],
+            Self::Invite { role, name: Some(name) } => vec!["invite", "--role", role, "--name", name],
+            Self::JoinAs { ticket, name } => vec!["join", ticket, "--name", name],
+            Self::Members => vec!["members"],
+            Self::StaleStatus => vec!["status", "--stale"],
+            Self::Status => vec!["status"],
             Self::SubmitHelp => vec!["submit", "--help"],
             Self::WorkflowSubmitHelp => vec!["workflow", "submit", "--help"],
         }
@@ -178,6 +230,16 @@ mod tests {
             Hint::Resume,
             Hint::SubmitHelp,
             Hint::WorkflowSubmitHelp,
+            Hint::Init,
+            Hint::Up,
+            Hint::UpOnAnyPort,
+            Hint::Invite { role: "voter", name: None },
+            Hint::Invite { role: "executor", name: Some("a b".to_owned()) },
+            Hint::JoinAs { ticket: "colony1abc".to_owned(), name: "b".to_owned() },
+            Hint::Members,
+            Hint::StaleStatus,
+            Hint::Status,
+            Hint::DevAgain { nodes: "3".to_owned(), data: "a b".to_owned() },
         ]
     }
 
@@ -207,11 +269,21 @@ mod tests {
             Hint::Resume => 20,
             Hint::SubmitHelp => 21,
             Hint::WorkflowSubmitHelp => 22,
+            Hint::Init => 23,
+            Hint::Up => 24,
+            Hint::UpOnAnyPort => 25,
+            Hint::Invite { name: None, .. } => 26,
+            Hint::Invite { name: Some(_), .. } => 27,
+            Hint::JoinAs { .. } => 28,
+            Hint::Members => 29,
+            Hint::StaleStatus => 30,
+            Hint::Status => 31,
+            Hint::DevAgain { .. } => 32,
         }
     }
 
     /// How many variants [`place`] knows.
-    const VARIANTS: usize = 23;
+    const VARIANTS: usize = 33;
 
     /// Undoes [`quoted`] for the words above.
     fn split(line: &str) -> Vec<String> {

@@ -11,7 +11,10 @@ mod context;
 mod error;
 mod hardware;
 mod hint;
+mod names;
+mod nodes;
 mod output;
+mod place;
 mod specs;
 mod stop;
 
@@ -20,11 +23,7 @@ use std::{process::ExitCode, time::Duration};
 use clap::{CommandFactory as _, FromArgMatches as _, parser::ValueSource};
 use colony_node::runtime::{Runtime, Tokio};
 
-use crate::{
-    app::App,
-    args::{Cli, Verb},
-    error::Failure,
-};
+use crate::{app::App, args::Cli, error::Failure};
 
 /// How long tasks of the program may take to end after its work is done.
 const GRACE: Duration = Duration::from_secs(2);
@@ -49,7 +48,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, flags: Vec<String>) -> Result<error::Exit, Failure> {
-    let serves = matches!(&cli.verb, Verb::Dev(_) | Verb::Demo(_) | Verb::Bench(_) | Verb::Executor(_));
+    let serves = cli.verb.serves();
     log_to_stderr(serves);
     // A client waits most of its short life: one thread starts sooner than many.
     let mut builder = if serves {

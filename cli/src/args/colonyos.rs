@@ -2,13 +2,13 @@
 
 use clap::{Args, Subcommand};
 
-use super::{CountArgs, ProcessRef, SpecArgs, key_value};
+use super::{CountArgs, ProcessRef, Read, Reading, SpecArgs, key_value};
 
 /// Verbs of `colony function`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum FunctionVerb {
     /// List the functions executors offer, and how their runs went
-    Ls,
+    Ls(Reading),
     /// Queue a function spec from a file
     Submit(SpecArgs),
     /// Queue one call of a function
@@ -51,17 +51,17 @@ pub(crate) struct FunctionExecArgs {
 #[derive(Subcommand, Debug)]
 pub(crate) enum ProcessVerb {
     /// List running processes
-    Ps(CountArgs),
+    Ps(Read<CountArgs>),
     /// List waiting processes
-    Psw(CountArgs),
+    Psw(Read<CountArgs>),
     /// List successful processes
-    Pss(CountArgs),
+    Pss(Read<CountArgs>),
     /// List failed processes
-    Psf(CountArgs),
+    Psf(Read<CountArgs>),
     /// List cancelled processes
-    Psc(CountArgs),
+    Psc(Read<CountArgs>),
     /// Show one process
-    Get(ProcessIdArgs),
+    Get(Read<ProcessIdArgs>),
     /// Stop a process
     Cancel(ProcessIdArgs),
     /// Give out no more work in this colony until `resume`

@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 /// `colony dev`.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct DevArgs {
+    /// How many nodes keep the colony; any minority of them may fail
+    #[arg(long, value_enum, default_value = "1", value_name = "N")]
+    pub(crate) nodes: Nodes,
     /// Keep data in this directory [default: in memory]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
@@ -17,6 +20,30 @@ pub(crate) struct DevArgs {
     /// Do not take work on this machine
     #[arg(long)]
     pub(crate) no_executor: bool,
+}
+
+/// How many nodes a development colony has: numbers with a clear majority.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nodes {
+    /// One: it survives a restart
+    #[value(name = "1")]
+    One,
+    /// Three: any one of them may fail
+    #[value(name = "3")]
+    Three,
+    /// Five: any two of them may fail
+    #[value(name = "5")]
+    Five,
+}
+
+impl From<Nodes> for usize {
+    fn from(nodes: Nodes) -> Self {
+        match nodes {
+            Nodes::One => 1,
+            Nodes::Three => 3,
+            Nodes::Five => 5,
+        }
+    }
 }
 
 /// `colony demo`.

@@ -6,14 +6,16 @@
 mod colonyos;
 mod dev;
 mod ids;
+mod membership;
 mod nouns;
+mod span;
 mod work;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use self::{colonyos::*, dev::*, ids::*, nouns::*, work::*};
+pub(crate) use self::{colonyos::*, dev::*, ids::*, membership::*, nouns::*, span::duration, work::*};
 use crate::output::Format;
 
 /// The first screen of `--help`.
@@ -61,6 +63,25 @@ pub(crate) struct Global {
     pub(crate) output: Format,
 }
 
+/// How a question is answered.
+#[derive(Args, Debug, Clone, Copy, Default)]
+pub(crate) struct Reading {
+    /// Let whichever node is reached answer from its own state, which may be behind
+    #[arg(long)]
+    pub(crate) stale: bool,
+}
+
+/// A question about something.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Read<T: Args> {
+    /// About what.
+    #[command(flatten)]
+    pub(crate) what: T,
+    /// How it is answered.
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+}
+
 /// Everything `colony` can do.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Verb {
@@ -68,24 +89,36 @@ pub(crate) enum Verb {
     Dev(DevArgs),
     /// Show it working: a map-reduce over real text, in this process
     Demo(DemoArgs),
+    /// Found a colony on this machine
+    Init(InitArgs),
+    /// Run this home's node
+    Up(UpArgs),
+    /// Print a ticket that lets somebody into the colony
+    Invite(InviteArgs),
+    /// Become a member of a colony and run
+    Join(JoinArgs),
+    /// End this home's membership of the colony
+    Leave,
+    /// Who belongs to the colony, and how it is reached
+    Members(MembersArgs),
     /// Run a command somewhere in the colony and follow it like a local one
     Exec(ExecArgs),
     /// Queue a function spec, a list of them, or a workflow
     Submit(SubmitArgs),
     /// List processes
-    Ps(PsArgs),
+    Ps(Read<PsArgs>),
     /// Show one process or workflow
-    Get(AnyArgs),
+    Get(Read<AnyArgs>),
     /// Wait until a process or workflow has ended
     Wait(WaitArgs),
     /// Print what a process said
-    Logs(LogsArgs),
+    Logs(Read<LogsArgs>),
     /// Stop a process or workflow
     Cancel(AnyArgs),
     /// Run a finished process or workflow again
     Retry(RetryArgs),
     /// Say why a process does not run
-    Explain(ProcessArgs),
+    Explain(Read<ProcessArgs>),
     /// Machines that take work
     #[command(subcommand)]
     Executor(ExecutorVerb),
@@ -105,11 +138,28 @@ pub(crate) enum Verb {
     #[command(subcommand)]
     Log(LogVerb),
     /// Show the colony and its coordinator
-    Status,
+    Status(Reading),
     /// Choose which colony commands talk to
     Ctx(CtxArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Put load on the colony and measure it
     Bench(BenchArgs),
+}
+
+impl Verb {
+    /// Whether this runs a node, an executor or many clients: it needs all cores, and says what goes wrong in it.
+    pub(crate) const fn serves(&self) -> bool {
+        matches!(
+            self,
+            Self::Dev(_)
+                | Self::Demo(_)
+                | Self::Init(_)
+                | Self::Up(_)
+                | Self::Join(_)
+                | Self::Leave
+                | Self::Bench(_)
+                | Self::Executor(_)
+        )
+    }
 }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use colony_protocol::identity::Identity;
 
-use super::{OsVerb, ProcessRef, PsArgs, WorkflowRef};
+use super::{OsVerb, ProcessRef, PsArgs, Read, Reading, WorkflowRef};
 
 /// Verbs of `colony executor`.
 #[derive(Subcommand, Debug)]
@@ -11,9 +11,9 @@ pub(crate) enum ExecutorVerb {
     /// Lend this machine: run programs for the colony until Ctrl-C
     Start(ExecutorStartArgs),
     /// List executors
-    Ls,
+    Ls(Reading),
     /// Show one executor
-    Get(NameArgs),
+    Get(Read<NameArgs>),
     /// Let an executor take work
     Approve(NameArgs),
     /// Refuse an executor
@@ -73,24 +73,24 @@ pub(crate) enum WorkflowVerb {
     /// Queue a graph of work
     Submit(SpecArgs),
     /// List workflows
-    Ls(PsArgs),
+    Ls(Read<PsArgs>),
     /// Show one workflow and its processes
-    Get(WorkflowArgs),
+    Get(Read<WorkflowArgs>),
     /// Stop what is unfinished of a workflow
     Cancel(WorkflowArgs),
     /// Forget an ended workflow and its processes
     #[command(visible_alias = "remove")]
     Rm(WorkflowArgs),
     /// List running workflows
-    Ps(CountArgs),
+    Ps(Read<CountArgs>),
     /// List waiting workflows
-    Psw(CountArgs),
+    Psw(Read<CountArgs>),
     /// List successful workflows
-    Pss(CountArgs),
+    Pss(Read<CountArgs>),
     /// List failed workflows
-    Psf(CountArgs),
+    Psf(Read<CountArgs>),
     /// List cancelled workflows
-    Psc(CountArgs),
+    Psc(Read<CountArgs>),
 }
 
 /// Names one workflow.
@@ -144,7 +144,7 @@ pub(crate) struct CountArgs {
 #[derive(Subcommand, Debug)]
 pub(crate) enum UserVerb {
     /// List users
-    Ls,
+    Ls(Reading),
     /// Add a user
     Add(UserAddArgs),
     /// Remove a user
@@ -173,9 +173,9 @@ pub(crate) struct UserAddArgs {
 #[derive(Subcommand, Debug)]
 pub(crate) enum LogVerb {
     /// List a process's lines with their times and streams
-    Ls(LogLsArgs),
+    Ls(Read<LogLsArgs>),
     /// Print a process's lines as they were written
-    Get(LogGetArgs),
+    Get(Read<LogGetArgs>),
 }
 
 /// `colony log ls`.

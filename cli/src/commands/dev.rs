@@ -1,34 +1,30 @@
-//! `colony dev`: a whole development colony in this process.
+//! `colony dev`: a whole development colony in this process, of one node or several.
 //!
 //! Its keys are the ones ColonyOS documents, known to everybody. Therefore it listens on this machine alone, whatever
 //! is asked.
 
 mod keys;
 mod listen;
+mod seats;
 
 use std::{num::NonZeroUsize, path::Path, thread, time::Duration};
 
-use colony_node::{
-    consensus::{ProposeError, Timing},
-    executor::{ExecutorConfig, OsExecutor},
-    node::{ColonyConfig, Data, Founding, Node, NodeConfig, REPLACE_AFTER},
-};
-use colony_protocol::{
-    bounded::Text,
-    identity::Identity,
-    model::{Executor, Name},
-    time::Span,
-};
+use colony_node::{consensus::ProposeError, runtime::Runtime};
+use colony_protocol::{bounded::Text, model::Executor, time::Span};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use self::keys::Keys;
+use super::{
+    cluster::{Cluster, Plan},
+    executor::{Lending, Loan, lend},
+};
 use crate::{
     app::App,
     args::DevArgs,
     context::{Context, Home},
     error::{Exit, Failure},
-    hardware, output, stop,
+    hardware, nodes, output, stop,
 };
 
 /// The colony's name, and the context's.
@@ -46,59 +42,51 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Runs it until Ctrl-C.
 pub(super) async fn run(app: &App, args: DevArgs) -> Result<Exit, Failure> {
     let begun = app.runtime.elapsed();
-    let listen = listen::addresses(&args.listen)?;
     let keys = Keys::documented()?;
+    let seats = seats::all(&args, &keys, &app.runtime)?;
     let home = app.home()?;
     let stop = stop::on_signals(&app.runtime)?;
-    let config = NodeConfig {
-        key: keys.server.clone(),
-        data: args.data.clone().map_or(Data::Memory, Data::Directory),
-        listen,
-        timing: Timing::Local,
-        replace_after: REPLACE_AFTER,
-        colonies: vec![ColonyConfig {
-            id: keys.owner.identity(),
-            found: Some(founding(&keys, args.no_executor)),
-            peers: Vec::new(),
-        }],
+    let plan = Plan {
+        name: Text::cut(NAME),
+        owner: keys.owner.clone(),
+        executors: executors(&keys, args.no_executor),
+        seats,
     };
-    let node = Node::start(config, app.runtime.clone()).await.map_err(listen::start_failure)?;
-    let addresses: Vec<String> = node.addresses().iter().map(ToString::to_string).collect();
+    let starting = Cluster::start(&plan, &app.runtime, listen::start_failure);
+    let Some(cluster) = stop.run_until_cancelled(starting).await else { return Ok(Exit::INTERRUPTED) };
+    let cluster = cluster?;
+    let addresses: Vec<String> = cluster.addresses().iter().map(ToString::to_string).collect();
     make_context(&home, &keys, &addresses)?;
-    let executor = (!args.no_executor).then(|| start_executor(app, &node, &keys, &stop));
+    let executor =
+        if args.no_executor { None } else { Some(start_executor(&app.runtime, &cluster, &keys, &stop)?) };
     let took = Span::from_micros(
         u64::try_from(app.runtime.elapsed().saturating_sub(begun).as_micros()).unwrap_or(u64::MAX),
     );
     tell_ready(app, &keys, &addresses, took, &args)?;
-    let failure = until_stopped(app, &node, &keys.owner.identity(), &stop).await;
+    let failure = until_stopped(app, &cluster, &stop).await;
     stop.cancel();
-    if let Some(ended) = executor {
-        ended.cancelled().await;
+    if let Some(executor) = executor {
+        executor.end().await;
     }
-    node.shutdown().await;
+    cluster.shutdown().await;
     failure.map_or(Ok(Exit::DONE), Err)
 }
 
 /// Waits for Ctrl-C, or for a store that fails: a node that cannot write serves nobody, and its operator must know.
-async fn until_stopped(
-    app: &App,
-    node: &Node,
-    colony: &Identity,
-    stop: &CancellationToken,
-) -> Option<Failure> {
+async fn until_stopped(app: &App, cluster: &Cluster, stop: &CancellationToken) -> Option<Failure> {
     loop {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return None,
-            () = app.runtime.sleep(LOOK) => {}
+        for member in &cluster.members {
+            let ready = stop.run_until_cancelled(member.node.wait_ready(&cluster.colony)).await?;
+            if let Err(ProposeError::Storage(why)) = ready {
+                let what = format!("the colony stopped: {why}; what was acknowledged is kept");
+                return Some(Failure::new(what));
+            }
         }
-        if let Err(ProposeError::Storage(why)) = node.wait_ready(colony).await {
-            return Some(Failure::new(format!("the colony stopped: {why}; what was acknowledged is kept")));
-        }
+        stop.run_until_cancelled(app.runtime.sleep(LOOK)).await?;
     }
 }
 
-fn founding(keys: &Keys, no_executor: bool) -> Founding {
+fn executors(keys: &Keys, no_executor: bool) -> Vec<Executor> {
     let documented = Executor {
         id: keys.executor.identity(),
         name: Text::cut(NAME),
@@ -112,14 +100,7 @@ fn founding(keys: &Keys, no_executor: bool) -> Founding {
         capabilities: hardware::capabilities(),
         ..Executor::default()
     };
-    let executors = if no_executor { vec![documented] } else { vec![documented, local] };
-    Founding {
-        owner: keys.owner.clone(),
-        name: Text::cut(NAME),
-        member: Text::cut("node"),
-        executors,
-        users: Vec::new(),
-    }
+    if no_executor { vec![documented] } else { vec![documented, local] }
 }
 
 /// Other terminals find the colony without a variable.
@@ -133,7 +114,7 @@ fn make_context(home: &Home, keys: &Keys, addresses: &[String]) -> Result<(), Fa
         colony_id: keys.owner.identity(),
         key,
         owner_key: Some(owner_key),
-        nodes: nearest(addresses),
+        nodes: nodes::nearest(addresses.to_vec()),
     };
     let mut contexts = home.contexts()?;
     contexts.contexts.insert(NAME.to_owned(), context);
@@ -141,31 +122,22 @@ fn make_context(home: &Home, keys: &Keys, addresses: &[String]) -> Result<(), Fa
     Ok(home.write_contexts(&contexts)?)
 }
 
-/// The addresses worth trying from this machine. Where nobody listens TCP says so at once, and QUIC only by silence.
-fn nearest(addresses: &[String]) -> Vec<String> {
-    let tcp: Vec<String> = addresses.iter().filter(|address| address.contains("/tcp/")).cloned().collect();
-    if tcp.is_empty() { addresses.to_vec() } else { tcp }
-}
-
-/// Starts the executor of this machine; the token says when it has ended.
-fn start_executor(app: &App, node: &Node, keys: &Keys, stop: &CancellationToken) -> CancellationToken {
-    let mut config = ExecutorConfig::new(name(LOCAL), name(LOCAL_TYPE), name(NAME));
-    config.grace = EXECUTOR_GRACE;
-    let executor = OsExecutor::new(config, node.client(keys.owner.identity(), keys.local.clone()));
-    let ended = CancellationToken::new();
-    let (stop, done) = (stop.clone(), ended.clone());
-    app.runtime.spawn("local executor", async move {
-        if let Err(error) = executor.run(stop.clone()).await {
-            output::report(&Failure::new(format!("the executor {LOCAL} cannot run: {error}")), &[]);
-            stop.cancel();
-        }
-        done.cancel();
-    });
-    ended
-}
-
-fn name(text: &str) -> Name {
-    Text::cut(text)
+/// Starts the executor of this machine.
+fn start_executor(
+    runtime: &Runtime,
+    cluster: &Cluster,
+    keys: &Keys,
+    stop: &CancellationToken,
+) -> Result<Lending, Failure> {
+    let loan = Loan {
+        name: LOCAL.to_owned(),
+        kind: LOCAL_TYPE.to_owned(),
+        colony: NAME.to_owned(),
+        client: cluster.client(keys.local.clone())?,
+        owner: None,
+        grace: Some(EXECUTOR_GRACE),
+    };
+    lend(runtime, loan, stop)
 }
 
 fn tell_ready(
@@ -182,7 +154,7 @@ fn tell_ready(
             "colonyid": keys.owner.identity().to_hex(),
             "http": null,
             "listen": addresses,
-            "members": 1,
+            "members": usize::from(args.nodes),
             "millis": took.as_micros() / 1_000,
         });
         return output::data(&ready.to_string());
@@ -201,9 +173,13 @@ fn welcome(addresses: &[String], took: Span, args: &DevArgs) -> String {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         format!("{LOCAL}, type {LOCAL_TYPE}, {cores} programs at a time")
     };
+    let members = match usize::from(args.nodes) {
+        1 => "1 member".to_owned(),
+        many => format!("{many} members, any {} of them may fail", (many - 1) / 2),
+    };
     format!(
         "colony {} - development colony, {data}\n\
-         \x20 colony    {NAME}, 1 member, ready in {}\n\
+         \x20 colony    {NAME}, {members}, ready in {}\n\
          \x20 listen    {}\n\
          \x20 executor  {executor}\n\
          \x20 try       colony exec -- uname -a\n",

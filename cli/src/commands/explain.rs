@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     app::{App, Session},
-    args::ProcessRef,
+    args::{ProcessRef, Reading},
     error::{Exit, Failure},
     hint::Hint,
     output::{self, Listing, Row, ago, column},
@@ -20,8 +20,8 @@ use crate::{
 const FUNCTION_WIDTH: usize = 24;
 
 /// Explains.
-pub(super) async fn run(app: &App, id: ProcessRef) -> Result<Exit, Failure> {
-    let session = app.session()?;
+pub(super) async fn run(app: &App, id: ProcessRef, reading: Reading) -> Result<Exit, Failure> {
+    let session = app.reading(reading).await?;
     let Answer::Explanation(explanation) = session.client.query(&Query::Explain(id.0)).await? else {
         return Err(ClientError::Unexpected("to explain").into());
     };
@@ -29,7 +29,7 @@ pub(super) async fn run(app: &App, id: ProcessRef) -> Result<Exit, Failure> {
         let json = json::explanation(&explanation, session.seen().context());
         let quiet = explanation.blockers.iter().map(|blocker| sentence(blocker) + "\n").collect();
         let row = Row { cells: Vec::new(), json, quiet };
-        Listing { columns: Vec::new(), rows: vec![row], empty: "" }.print_one(session.format())?;
+        session.print_one(Listing { columns: Vec::new(), rows: vec![row], empty: "" })?;
         return Ok(Exit::DONE);
     }
     output::data(&headline(&explanation))?;

@@ -13,7 +13,7 @@ use colony_protocol::{
 use super::submit;
 use crate::{
     app::App,
-    args::{FunctionExecArgs, FunctionVerb},
+    args::{FunctionExecArgs, FunctionVerb, Reading},
     error::{Exit, Failure},
     output,
 };
@@ -21,7 +21,7 @@ use crate::{
 /// Does what was asked.
 pub(super) async fn run(app: &App, verb: FunctionVerb) -> Result<Exit, Failure> {
     match verb {
-        FunctionVerb::Ls => list(app).await,
+        FunctionVerb::Ls(reading) => list(app, reading).await,
         FunctionVerb::Submit(args) => submit::run(app, args.file(), args.wait, submit::Kind::Functions).await,
         FunctionVerb::Exec(args) => {
             let spec =
@@ -31,8 +31,8 @@ pub(super) async fn run(app: &App, verb: FunctionVerb) -> Result<Exit, Failure> 
     }
 }
 
-async fn list(app: &App) -> Result<Exit, Failure> {
-    let session = app.session()?;
+async fn list(app: &App, reading: Reading) -> Result<Exit, Failure> {
+    let session = app.reading(reading).await?;
     let query = Query::Functions { executor_name: Name::default() };
     let Answer::Functions(functions) = session.client.query(&query).await? else {
         return Err(ClientError::Unexpected("to functions").into());

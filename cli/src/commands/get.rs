@@ -8,35 +8,35 @@ use colony_protocol::{
 
 use crate::{
     app::App,
-    args::AnyId,
+    args::{AnyId, Reading},
     error::{Exit, Failure},
     output,
 };
 
 /// Shows it.
-pub(super) async fn run(app: &App, id: AnyId) -> Result<Exit, Failure> {
+pub(super) async fn run(app: &App, id: AnyId, reading: Reading) -> Result<Exit, Failure> {
     match id {
-        AnyId::Process(selector) => process(app, selector).await,
-        AnyId::Workflow(selector) => workflow(app, selector).await,
+        AnyId::Process(selector) => process(app, selector, reading).await,
+        AnyId::Workflow(selector) => workflow(app, selector, reading).await,
     }
 }
 
 /// Shows one process.
-pub(super) async fn process(app: &App, selector: Selector) -> Result<Exit, Failure> {
-    let session = app.session()?;
+pub(super) async fn process(app: &App, selector: Selector, reading: Reading) -> Result<Exit, Failure> {
+    let session = app.reading(reading).await?;
     let process = session.client.process(selector).await?;
-    output::process_record(session.seen(), &process).print_one(session.format())?;
+    session.print_one(output::process_record(session.seen(), &process))?;
     Ok(Exit::DONE)
 }
 
 /// Shows one workflow and its processes.
-pub(super) async fn workflow(app: &App, selector: Selector) -> Result<Exit, Failure> {
-    let session = app.session()?;
+pub(super) async fn workflow(app: &App, selector: Selector, reading: Reading) -> Result<Exit, Failure> {
+    let session = app.reading(reading).await?;
     let answer = session.client.query(&Query::Workflow(selector)).await?;
     let Answer::Workflow { workflow, processes } = answer else {
         return Err(ClientError::Unexpected("to workflow").into());
     };
-    output::workflow_record(session.seen(), &workflow, &processes).print_one(session.format())?;
+    session.print_one(output::workflow_record(session.seen(), &workflow, &processes))?;
     if session.format().is_human() {
         output::data("\n")?;
         output::processes(session.seen(), &processes).print(session.format())?;

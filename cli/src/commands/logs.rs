@@ -10,14 +10,14 @@ use colony_protocol::{
 use super::follow::Follow;
 use crate::{
     app::{App, Session},
-    args::ProcessRef,
+    args::{ProcessRef, Reading},
     error::{Exit, Failure},
     output::{self, Format},
 };
 
 /// Prints the lines there are, or goes on until the process has ended.
-pub(super) async fn run(app: &App, id: ProcessRef, follow: bool) -> Result<Exit, Failure> {
-    let session = app.session()?;
+pub(super) async fn run(app: &App, id: ProcessRef, follow: bool, reading: Reading) -> Result<Exit, Failure> {
+    let session = app.reading(reading).await?;
     if follow {
         let mut news = Follow::start(session.client.clone(), id.0);
         while let Some((process, lines)) = news.next().await? {

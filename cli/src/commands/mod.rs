@@ -2,6 +2,7 @@
 
 mod bench;
 mod cancel;
+mod cluster;
 mod completions;
 mod ctx;
 mod demo;
@@ -12,13 +13,19 @@ mod explain;
 mod follow;
 mod function;
 mod get;
+mod init;
+mod invite;
+mod join;
+mod leave;
 mod log;
 mod logs;
+mod members;
 mod process;
 mod ps;
 mod retry;
 mod status;
 mod submit;
+mod up;
 mod user;
 mod wait;
 mod workflow;
@@ -34,22 +41,28 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result<Exit, Failure> {
     match verb {
         Verb::Dev(args) => dev::run(app, args).await,
         Verb::Demo(args) => demo::run(app, args).await,
+        Verb::Init(args) => init::run(app, args).await,
+        Verb::Up(args) => up::run(app, args).await,
+        Verb::Invite(args) => invite::run(app, args).await,
+        Verb::Join(args) => join::run(app, args).await,
+        Verb::Leave => leave::run(app).await,
+        Verb::Members(args) => members::run(app, args).await,
         Verb::Exec(args) => exec::run(app, args).await,
         Verb::Submit(args) => submit::run(app, &args.file, args.wait, submit::Kind::Any).await,
         Verb::Ps(args) => ps::run(app, &args).await,
-        Verb::Get(args) => get::run(app, args.id).await,
+        Verb::Get(args) => get::run(app, args.what.id, args.reading).await,
         Verb::Wait(args) => wait::run(app, args).await,
-        Verb::Logs(args) => logs::run(app, args.id, args.follow).await,
+        Verb::Logs(args) => logs::run(app, args.what.id, args.what.follow, args.reading).await,
         Verb::Cancel(args) => cancel::run(app, args.id).await,
         Verb::Retry(args) => retry::run(app, args).await,
-        Verb::Explain(args) => explain::run(app, args.id).await,
+        Verb::Explain(args) => explain::run(app, args.what.id, args.reading).await,
         Verb::Executor(verb) => executor::run(app, verb).await,
         Verb::Workflow(verb) => workflow::run(app, verb).await,
         Verb::Function(verb) => function::run(app, verb).await,
         Verb::Process(verb) => process::run(app, verb).await,
         Verb::User(verb) => user::run(app, verb).await,
         Verb::Log(verb) => log::run(app, verb).await,
-        Verb::Status => status::run(app).await,
+        Verb::Status(reading) => status::run(app, reading).await,
         Verb::Ctx(args) => ctx::run(app, args),
         Verb::Completions(args) => completions::run(args.shell),
         Verb::Bench(args) => bench::run(app, args).await,

@@ -14,12 +14,12 @@ use crate::{
 /// Does what was asked.
 pub(super) async fn run(app: &App, verb: ProcessVerb) -> Result<Exit, Failure> {
     match verb {
-        ProcessVerb::Psw(args) => ps::list(app, Some(State::Waiting), args.count).await,
-        ProcessVerb::Ps(args) => ps::list(app, Some(State::Running), args.count).await,
-        ProcessVerb::Pss(args) => ps::list(app, Some(State::Success), args.count).await,
-        ProcessVerb::Psf(args) => ps::list(app, Some(State::Failed), args.count).await,
-        ProcessVerb::Psc(args) => ps::list(app, Some(State::Cancelled), args.count).await,
-        ProcessVerb::Get(args) => get::process(app, args.processid.0).await,
+        ProcessVerb::Psw(args) => ps::list(app, Some(State::Waiting), args.what.count, args.reading).await,
+        ProcessVerb::Ps(args) => ps::list(app, Some(State::Running), args.what.count, args.reading).await,
+        ProcessVerb::Pss(args) => ps::list(app, Some(State::Success), args.what.count, args.reading).await,
+        ProcessVerb::Psf(args) => ps::list(app, Some(State::Failed), args.what.count, args.reading).await,
+        ProcessVerb::Psc(args) => ps::list(app, Some(State::Cancelled), args.what.count, args.reading).await,
+        ProcessVerb::Get(args) => get::process(app, args.what.processid.0, args.reading).await,
         ProcessVerb::Cancel(args) => cancel::process(app, args.processid.0).await,
         ProcessVerb::Pause => {
             let session = app.session()?;

@@ -1,33 +1,30 @@
 //! `colony status`: the colony and its coordinator, as the node that answers sees them.
 
-use colony_node::client::ClientError;
 use colony_protocol::{
     identity::Identity,
-    model::{State, json},
-    query::Query,
-    reply::{Answer, Status},
+    model::{State, json, member::MemberView},
+    reply::Status,
 };
 
 use crate::{
-    app::App,
+    app::{App, members},
+    args::Reading,
     error::{Exit, Failure},
-    output::{Listing, Row, column},
+    output::{self, Listing, Row, column},
 };
 
-/// Hex characters that tell nodes apart for a person.
-const SHORT: usize = 8;
-
 /// Shows it.
-pub(super) async fn run(app: &App) -> Result<Exit, Failure> {
-    let session = app.session()?;
-    let Answer::Status(status) = session.client.query(&Query::Status).await? else {
-        return Err(ClientError::Unexpected("to status").into());
-    };
-    listing(&status).print_one(app.format())?;
+pub(super) async fn run(app: &App, reading: Reading) -> Result<Exit, Failure> {
+    let session = app.reading(reading).await?;
+    let status = session.status().await?;
+    // Anybody may ask for the status; names are for members, and without one a head of hex serves.
+    let members = members(&session.client.stale()).await.unwrap_or_default();
+    session.print_one(listing(&status, &members))?;
     Ok(Exit::DONE)
 }
 
-fn listing(status: &Status) -> Listing {
+fn listing(status: &Status, members: &[MemberView]) -> Listing {
+    let name = |id: &Identity| output::member_name(members, id);
     let titles = [
         "COLONY",
         "COORDINATOR",
@@ -66,9 +63,4 @@ fn listing(status: &Status) -> Listing {
     let row =
         Row { cells, json: json::status(status, |id| Some(name(id))), quiet: status.colony.to_string() };
     Listing { columns: titles.map(column).into(), rows: vec![row], empty: "" }
-}
-
-/// Nodes have no names of their own yet; the head of the id serves.
-fn name(id: &Identity) -> String {
-    id.to_hex().chars().take(SHORT).collect()
 }

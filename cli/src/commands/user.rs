@@ -12,7 +12,7 @@ use colony_protocol::{
 
 use crate::{
     app::App,
-    args::{UserAddArgs, UserVerb},
+    args::{Reading, UserAddArgs, UserVerb},
     context::Home,
     error::{Exit, Failure},
     output,
@@ -21,7 +21,7 @@ use crate::{
 /// Does what was asked.
 pub(super) async fn run(app: &App, verb: UserVerb) -> Result<Exit, Failure> {
     match verb {
-        UserVerb::Ls => list(app).await,
+        UserVerb::Ls(reading) => list(app, reading).await,
         UserVerb::Add(args) => add(app, args).await,
         UserVerb::Rm(args) => {
             let name = Text::new(args.name.as_str()).map_err(too_long)?;
@@ -32,8 +32,8 @@ pub(super) async fn run(app: &App, verb: UserVerb) -> Result<Exit, Failure> {
     }
 }
 
-async fn list(app: &App) -> Result<Exit, Failure> {
-    let session = app.session()?;
+async fn list(app: &App, reading: Reading) -> Result<Exit, Failure> {
+    let session = app.reading(reading).await?;
     let Answer::Users(users) = session.client.query(&Query::Users).await? else {
         return Err(ClientError::Unexpected("to users").into());
     };

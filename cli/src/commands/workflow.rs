@@ -11,7 +11,7 @@ use colony_protocol::{
 use super::{cancel, get, submit};
 use crate::{
     app::App,
-    args::{WorkflowArgs, WorkflowVerb},
+    args::{Reading, WorkflowArgs, WorkflowVerb},
     error::{Exit, Failure},
     hint::Hint,
     output,
@@ -21,15 +21,17 @@ use crate::{
 pub(super) async fn run(app: &App, verb: WorkflowVerb) -> Result<Exit, Failure> {
     match verb {
         WorkflowVerb::Submit(args) => submit::run(app, args.file(), args.wait, submit::Kind::Workflow).await,
-        WorkflowVerb::Ls(args) => list(app, args.state.map(State::from), args.limit).await,
-        WorkflowVerb::Get(args) => get::workflow(app, selector(args)?).await,
+        WorkflowVerb::Ls(args) => {
+            list(app, args.what.state.map(State::from), args.what.limit, args.reading).await
+        }
+        WorkflowVerb::Get(args) => get::workflow(app, selector(args.what)?, args.reading).await,
         WorkflowVerb::Cancel(args) => cancel::workflow(app, selector(args)?).await,
         WorkflowVerb::Rm(args) => remove(app, selector(args)?).await,
-        WorkflowVerb::Psw(args) => list(app, Some(State::Waiting), args.count).await,
-        WorkflowVerb::Ps(args) => list(app, Some(State::Running), args.count).await,
-        WorkflowVerb::Pss(args) => list(app, Some(State::Success), args.count).await,
-        WorkflowVerb::Psf(args) => list(app, Some(State::Failed), args.count).await,
-        WorkflowVerb::Psc(args) => list(app, Some(State::Cancelled), args.count).await,
+        WorkflowVerb::Psw(args) => list(app, Some(State::Waiting), args.what.count, args.reading).await,
+        WorkflowVerb::Ps(args) => list(app, Some(State::Running), args.what.count, args.reading).await,
+        WorkflowVerb::Pss(args) => list(app, Some(State::Success), args.what.count, args.reading).await,
+        WorkflowVerb::Psf(args) => list(app, Some(State::Failed), args.what.count, args.reading).await,
+        WorkflowVerb::Psc(args) => list(app, Some(State::Cancelled), args.what.count, args.reading).await,
     }
 }
 
@@ -38,8 +40,8 @@ fn selector(args: WorkflowArgs) -> Result<Selector, Failure> {
     named.map(|id| id.0)
 }
 
-async fn list(app: &App, state: Option<State>, limit: u16) -> Result<Exit, Failure> {
-    let session = app.session()?;
+async fn list(app: &App, state: Option<State>, limit: u16, reading: Reading) -> Result<Exit, Failure> {
+    let session = app.reading(reading).await?;
     let query = Query::Workflows { state, before: None, limit };
     let Answer::Workflows(workflows) = session.client.query(&query).await? else {
         return Err(ClientError::Unexpected("to workflows").into());

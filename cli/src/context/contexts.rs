@@ -35,16 +35,11 @@ pub(crate) struct Context {
     pub(crate) nodes: Vec<String>,
 }
 
-/// Reads the file's text.
-pub(super) fn parse(text: &str) -> Result<Contexts, toml::de::Error> {
-    toml::from_str(text)
-}
-
-fn to_hex<S: Serializer>(id: &Identity, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn to_hex<S: Serializer>(id: &Identity, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&id.to_hex())
 }
 
-fn from_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Identity, D::Error> {
+pub(super) fn from_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Identity, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
 }
 
@@ -65,7 +60,8 @@ mod tests {
             current: Some("dev".to_owned()),
             contexts: BTreeMap::from([("dev".to_owned(), context)]),
         };
-        assert_eq!(parse(&toml::to_string_pretty(&contexts).unwrap()).unwrap(), contexts);
-        assert_eq!(parse("").unwrap(), Contexts::default());
+        let text = toml::to_string_pretty(&contexts).unwrap();
+        assert_eq!(toml::from_str::<Contexts>(&text).unwrap(), contexts);
+        assert_eq!(toml::from_str::<Contexts>("").unwrap(), Contexts::default());
     }
 }

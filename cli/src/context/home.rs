@@ -5,13 +5,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use colony_protocol::identity::{IdentityError, SecretKey};
+use colony_protocol::identity::{Identity, IdentityError, SecretKey};
+use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Contexts, contexts, file, keys};
-use crate::{error::Failure, hint::Hint};
+use super::{Context, Contexts, NodeFile, Running, file, keys};
+use crate::{error::Failure, hint::Hint, names::numbered};
 
 /// The file with the contexts.
 const CONTEXTS: &str = "contexts.toml";
+/// The file about this home's node.
+const NODE: &str = "node.toml";
+/// What a running node says about itself.
+const RUNNING: &str = "running.toml";
+/// The directory with the node's store.
+const DATA: &str = "data";
+/// The name of the node's key.
+const NODE_KEY: &str = "node";
 /// The directory with the keys.
 const KEYS: &str = "keys";
 
@@ -37,16 +46,16 @@ pub(crate) enum HomeError {
         /// Why.
         source: io::Error,
     },
-    /// The contexts are not the TOML they should be.
+    /// A file is not the TOML it should be.
     #[error("{}: {source}", path.display())]
-    Contexts {
+    Form {
         /// Which file.
         path: PathBuf,
         /// Why.
         source: toml::de::Error,
     },
-    /// The contexts could not be written as TOML.
-    #[error("cannot write contexts: {0}")]
+    /// Something could not be written as TOML.
+    #[error("cannot write a file of this home: {0}")]
     Format(#[from] toml::ser::Error),
     /// A key file holds no key.
     #[error("{}: {source}", path.display())]
@@ -72,7 +81,7 @@ pub(crate) enum HomeError {
 impl From<HomeError> for Failure {
     fn from(error: HomeError) -> Self {
         match &error {
-            HomeError::Contexts { .. } | HomeError::Name(_) => Self::usage(error.to_string()),
+            HomeError::Form { .. } | HomeError::Name(_) => Self::usage(error.to_string()),
             HomeError::Key { .. } | HomeError::Open { .. } => {
                 Self::usage(error.to_string()).hint(Hint::Contexts)
             }
@@ -105,18 +114,94 @@ impl Home {
 
     /// Reads the contexts; none if there are none yet.
     pub(crate) fn contexts(&self) -> Result<Contexts, HomeError> {
-        let path = self.path.join(CONTEXTS);
-        match fs::read_to_string(&path) {
-            Ok(text) => contexts::parse(&text).map_err(|source| HomeError::Contexts { path, source }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Contexts::default()),
-            Err(source) => Err(HomeError::Read { path, source }),
-        }
+        Ok(self.read(CONTEXTS)?.unwrap_or_default())
     }
 
     /// Replaces the contexts.
     pub(crate) fn write_contexts(&self, contexts: &Contexts) -> Result<(), HomeError> {
-        let text = toml::to_string_pretty(contexts)?;
-        self.replace(&self.path.join(CONTEXTS), text.as_bytes())
+        self.write(CONTEXTS, contexts)
+    }
+
+    /// Removes the context of a colony that this home is no member of any more, unless it has the owner's key. The current
+    /// one is then whichever is left, if any.
+    pub(crate) fn forget_membership(&self, name: &str) -> Result<(), HomeError> {
+        let mut contexts = self.contexts()?;
+        if contexts.contexts.get(name).is_none_or(|context| context.owner_key.is_some()) {
+            return Ok(());
+        }
+        contexts.contexts.remove(name);
+        if contexts.current.as_deref() == Some(name) {
+            contexts.current = contexts.contexts.keys().next().cloned();
+        }
+        self.write_contexts(&contexts)
+    }
+
+    /// Adds or replaces a context and makes it the current one.
+    pub(crate) fn choose_context(&self, name: &str, context: Context) -> Result<(), HomeError> {
+        let mut contexts = self.contexts()?;
+        contexts.contexts.insert(name.to_owned(), context);
+        contexts.current = Some(name.to_owned());
+        self.write_contexts(&contexts)
+    }
+
+    /// The name for a colony's context: that of the context it has already, else the colony's own, numbered if
+    /// another colony's context has it.
+    pub(crate) fn context_name(&self, colony: &str, id: &Identity) -> Result<String, HomeError> {
+        let contexts = self.contexts()?;
+        let mut of_colony = contexts.contexts.iter().filter(|(_, context)| context.colony_id == *id);
+        if let Some((name, _)) = of_colony.next() {
+            return Ok(name.clone());
+        }
+        let free = numbered(colony).find(|name| !contexts.contexts.contains_key(name));
+        Ok(free.unwrap_or_else(|| colony.to_owned()))
+    }
+
+    /// Reads what its node is told; nothing if there is no node here yet.
+    pub(crate) fn node(&self) -> Result<NodeFile, HomeError> {
+        Ok(self.read(NODE)?.unwrap_or_default())
+    }
+
+    /// Replaces what its node is told.
+    pub(crate) fn write_node(&self, node: &NodeFile) -> Result<(), HomeError> {
+        self.write(NODE, node)
+    }
+
+    /// The node that says it runs in this home. It may have been killed since.
+    pub(crate) fn running(&self) -> Result<Option<Running>, HomeError> {
+        self.read(RUNNING)
+    }
+
+    /// Says that a node runs in this home, or that it does no more.
+    pub(crate) fn set_running(&self, running: Option<&Running>) -> Result<(), HomeError> {
+        let path = self.path.join(RUNNING);
+        match running {
+            Some(running) => self.write(RUNNING, running),
+            None => fs::remove_file(&path).map_err(|source| HomeError::Write { path, source }),
+        }
+    }
+
+    /// Where its node keeps what it must remember.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.path.join(DATA)
+    }
+
+    /// Where its node's key is, relative to the home as contexts name it.
+    pub(crate) fn node_key_path() -> Result<PathBuf, HomeError> {
+        Self::key_path(NODE_KEY)
+    }
+
+    fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, HomeError> {
+        let path = self.path.join(name);
+        match fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).map(Some).map_err(|source| HomeError::Form { path, source }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(HomeError::Read { path, source }),
+        }
+    }
+
+    fn write(&self, name: &str, value: &impl Serialize) -> Result<(), HomeError> {
+        let text = toml::to_string_pretty(value)?;
+        self.replace(&self.path.join(name), text.as_bytes())
     }
 
     /// The path of a key, relative to the home as contexts name it.

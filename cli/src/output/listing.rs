@@ -79,6 +79,17 @@ impl Listing {
         }
     }
 
+    /// The same, marked as the state of one node, where JSON has room for it.
+    #[must_use]
+    pub(crate) fn stale(mut self) -> Self {
+        for row in &mut self.rows {
+            if let Value::Object(fields) = &mut row.json {
+                fields.insert("stale".to_owned(), true.into());
+            }
+        }
+        self
+    }
+
     fn lines(&self, form: impl Fn(&Row) -> String) -> Result<(), Failure> {
         if self.rows.is_empty() {
             return Ok(());

@@ -64,14 +64,19 @@ impl Bar {
         Self { bar }
     }
 
-    /// One more is done.
-    pub(crate) fn step(&self) {
-        self.advance(1);
+    /// So many are done.
+    pub(crate) fn reach(&self, done: usize) {
+        self.bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
     }
 
     /// Some more are done.
     pub(crate) fn advance(&self, count: u64) {
         self.bar.inc(count);
+    }
+
+    /// Tells a person something while it goes on.
+    pub(crate) fn say(&self, text: &str) {
+        self.bar.suspend(|| super::note(text));
     }
 
     /// Takes it away, before anything else is printed.

@@ -94,6 +94,6 @@ fn a_broken_contexts_file_is_named_with_its_line() {
 fn words_that_do_not_exist_are_refused() {
     let home = Home::new();
     home.run(&["frobnicate"]).exits(2).says("frobnicate");
-    home.run(&["dev", "--nodes", "3"]).exits(2).says("--nodes");
+    home.run(&["dev", "--nodes", "2"]).exits(2).says("--nodes");
     home.run(&["exec"]).exits(2);
 }

@@ -3,13 +3,17 @@
 //! Every test has a home of its own and, if it needs one, a development colony of its own on a free port.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::disallowed_methods, reason = "tests of whole processes wait in real time")]
 
 mod colonyos;
 mod errors;
 mod exec;
 mod executors;
+mod founding;
 mod lab;
 mod local;
+mod machine;
 mod output;
+mod quorum;
 mod submit;
 mod workflows;

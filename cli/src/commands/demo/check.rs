@@ -14,6 +14,8 @@ pub(super) struct Checked {
     pub(super) words: u64,
     /// How many processes there were.
     pub(super) processes: usize,
+    /// How many of them were run more than once.
+    pub(super) again: usize,
 }
 
 /// Checks the processes of the workflow; the last one holds the sum.
@@ -26,7 +28,8 @@ pub(super) fn all(processes: &[Process], expected: u64) -> Result<Checked, Failu
             "the colony counted {sum} words, its parts add up to {added}, a direct count says {expected}"
         )));
     }
-    Ok(Checked { words: *sum, processes: processes.len() })
+    let again = processes.iter().filter(|process| process.attempt() > 1).count();
+    Ok(Checked { words: *sum, processes: processes.len(), again })
 }
 
 /// A process's one result.

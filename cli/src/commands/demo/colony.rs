@@ -1,84 +1,97 @@
-//! The demo's colony: made for one run, with keys nobody keeps.
+//! The demo's colony: three machines as one process can have them, made for one run, with keys nobody keeps.
+//!
+//! Each machine is a node and an executor that talks to it alone, on a runtime of its own: what is lost with one machine
+//! is lost here too.
+
+use std::num::NonZeroUsize;
 
 use colony_node::{
     client::{Client, ClientError},
-    consensus::Timing,
     executor::{ExecutorConfig, OsExecutor},
-    net::Multiaddr,
-    node::{ColonyConfig, Data, Founding, Node, NodeConfig, REPLACE_AFTER},
+    node::Data,
     runtime::Runtime,
 };
 use colony_protocol::{
     bounded::Text,
-    identity::SecretKey,
-    model::{Executor, Process, WorkflowId},
+    identity::{Identity, SecretKey},
+    model::{Executor, Name, Process, WorkflowId},
     query::Query,
     reply::Answer,
+    time::Span,
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{connect, error::Failure, hardware, output};
+use super::super::cluster::{Cluster, Member, Plan, Seat};
+use crate::{
+    connect,
+    error::Failure,
+    hardware, output,
+    place::{self, Place},
+};
 
 /// The colony's name.
 const NAME: &str = "demo";
-/// What its executor is and processes ask for.
+/// What its executors are and processes ask for.
 pub(super) const TYPE: &str = "demo";
+/// The machines.
+const MACHINES: [&str; 3] = ["alpha", "beta", "gamma"];
 /// Any free port of this machine.
 const LISTEN: &str = "/ip4/127.0.0.1/tcp/0";
+/// Programs that one machine runs at a time.
+const PARALLEL: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
+/// The shortest promise to be heard that there is: work of a lost machine goes back to the queue after as long.
+const HEARTBEAT: Span = Span::from_secs(1);
 
-/// A node, an executor, and a client of both.
+/// Three machines, and somebody who uses them.
 #[derive(Debug)]
 pub(super) struct DemoColony {
-    node: Node,
+    cluster: Cluster,
     client: Client,
     stop: CancellationToken,
-    stopped: CancellationToken,
 }
 
 impl DemoColony {
-    /// Founds it and starts the executor.
+    /// Founds it and starts the executors.
     pub(super) async fn start(runtime: &Runtime) -> Result<Self, Failure> {
         let key = || SecretKey::derive(&runtime.random::<32>());
-        let (owner, worker) = (key(), key());
-        let executor = Executor {
-            id: worker.identity(),
-            name: Text::cut("worker"),
-            executor_type: Text::cut(TYPE),
-            capabilities: hardware::capabilities(),
-            ..Executor::default()
-        };
-        let founding = Founding {
-            owner: owner.clone(),
-            name: Text::cut(NAME),
-            member: Text::cut("node"),
-            executors: vec![executor],
-            users: Vec::new(),
-        };
-        let listen: Multiaddr = LISTEN.parse().map_err(|error| Failure::new(format!("{LISTEN}: {error}")))?;
-        let config = NodeConfig {
-            key: key(),
-            data: Data::Memory,
-            listen: vec![listen],
-            timing: Timing::Local,
-            replace_after: REPLACE_AFTER,
-            colonies: vec![ColonyConfig { id: owner.identity(), found: Some(founding), peers: Vec::new() }],
-        };
-        let node = Node::start(config, runtime.clone()).await.map_err(|error| Failure::caused(&error))?;
-        let over = |key| connect::over(node.addresses(), owner.identity(), key, runtime);
-        let client = over(owner.clone());
-        let (stop, stopped) = (CancellationToken::new(), CancellationToken::new());
-        work(over(worker), runtime, stop.clone(), stopped.clone());
-        Ok(Self { node, client, stop, stopped })
+        let owner = key();
+        let workers: Vec<SecretKey> = MACHINES.iter().map(|_| key()).collect();
+        let executors = MACHINES.iter().zip(&workers).map(|(name, key)| executor(name, key)).collect();
+        let seats = MACHINES.iter().map(|name| seat(name, key(), runtime)).collect::<Result<_, _>>()?;
+        let plan = Plan { name: Text::cut(NAME), owner: owner.clone(), executors, seats };
+        let cluster = Cluster::start(&plan, runtime, |error| Failure::caused(&error)).await?;
+        let client = connect::over(cluster.addresses(), cluster.colony, owner, runtime);
+        let stop = CancellationToken::new();
+        for (member, key) in cluster.members.iter().zip(workers) {
+            work(member, member.node.client(cluster.colony, key), stop.clone());
+        }
+        Ok(Self { cluster, client, stop })
     }
 
-    /// Signs as the owner.
+    /// Signs as the owner, and finds another node when the one it uses is gone.
     pub(super) const fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Where its node listens.
-    pub(super) fn place(&self) -> String {
-        self.node.addresses().first().map(ToString::to_string).unwrap_or_default()
+    /// The names of its machines.
+    pub(super) fn machines(&self) -> String {
+        self.cluster.members.iter().map(|member| member.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Who coordinates now.
+    pub(super) fn coordinator(&self) -> Option<Identity> {
+        self.cluster.coordinator()
+    }
+
+    /// What a machine is called.
+    pub(super) fn name(&self, id: &Identity) -> Name {
+        let member = self.cluster.members.iter().find(|member| member.node.identity() == *id);
+        member.map(|member| member.name.clone()).unwrap_or_default()
+    }
+
+    /// Ends a machine as a power cut would: node, executor and what it runs.
+    pub(super) async fn crash(&mut self, id: &Identity) {
+        self.cluster.crash(id).await;
     }
 
     /// The processes of a workflow, in its order.
@@ -89,20 +102,38 @@ impl DemoColony {
         }
     }
 
-    /// Ends the executor, then the node.
+    /// Ends the executors, then the nodes.
     pub(super) async fn stop(self) {
         self.stop.cancel();
-        self.stopped.cancelled().await;
-        self.node.shutdown().await;
+        self.cluster.shutdown().await;
     }
 }
 
-fn work(client: Client, runtime: &Runtime, stop: CancellationToken, stopped: CancellationToken) {
-    let config = ExecutorConfig::new(Text::cut("worker"), Text::cut(TYPE), Text::cut(NAME));
-    runtime.spawn("demo executor", async move {
+fn executor(name: &str, key: &SecretKey) -> Executor {
+    Executor {
+        id: key.identity(),
+        name: Text::cut(name),
+        executor_type: Text::cut(TYPE),
+        capabilities: hardware::capabilities(),
+        ..Executor::default()
+    }
+}
+
+fn seat(name: &str, key: SecretKey, runtime: &Runtime) -> Result<Seat, Failure> {
+    let places = place::settle(&[LISTEN.to_owned()], &[], runtime)?;
+    let listen = places.iter().map(Place::address).collect::<Result<_, _>>()?;
+    Ok(Seat { name: Text::cut(name), key, data: Data::Memory, listen })
+}
+
+/// The executor of a machine, on that machine's runtime.
+fn work(member: &Member, client: Client, stop: CancellationToken) {
+    let mut config = ExecutorConfig::new(member.name.clone(), Text::cut(TYPE), Text::cut(NAME));
+    config.parallel = PARALLEL;
+    config.heartbeat = HEARTBEAT;
+    let name = member.name.clone();
+    member.runtime.spawn("demo executor", async move {
         if let Err(error) = OsExecutor::new(config, client).run(stop).await {
-            output::note(&format!("the executor cannot run: {error}"));
+            output::note(&format!("the executor {name} cannot run: {error}"));
         }
-        stopped.cancel();
     });
 }

@@ -11,11 +11,12 @@ use super::{
 };
 use crate::error::Failure;
 
-/// Counts the words of its first argument.
-const COUNT_TEXT: &str = r#"printf %s "$1" | awk '{ n += NF } END { print n + 0 }'"#;
+/// Counts the words of its first argument. The fifth of a second stands for work that takes its time, so that a machine that
+/// stops has something in its hands.
+const COUNT_TEXT: &str = r#"sleep 0.2; printf %s "$1" | awk '{ n += NF } END { print n + 0 }'"#;
 /// Counts the words of a file from the byte after the second argument on, for as many bytes as the third says.
 const COUNT_RANGE: &str =
-    r#"tail -c +"$(($2 + 1))" "$1" | head -c "$3" | awk '{ n += NF } END { print n + 0 }'"#;
+    r#"sleep 0.2; tail -c +"$(($2 + 1))" "$1" | head -c "$3" | awk '{ n += NF } END { print n + 0 }'"#;
 /// Adds the numbers on its standard input: the outputs of its parents.
 const ADD: &str = "awk '{ sum += $1 } END { print sum + 0 }'";
 /// Tries per process, should an executor be lost.

@@ -13,14 +13,18 @@ use crate::{error::Failure, hint::Hint};
 const DEFAULTS: [&str; 2] = ["/ip4/127.0.0.1/tcp/50081", "/ip4/127.0.0.1/udp/50081/quic-v1"];
 
 /// The addresses asked for, each checked to be of this machine.
-pub(super) fn addresses(asked: &[String]) -> Result<Vec<Multiaddr>, Failure> {
-    if asked.is_empty() {
-        return DEFAULTS.into_iter().map(address).collect();
+pub(super) fn asked(words: &[String]) -> Result<Vec<String>, Failure> {
+    if words.is_empty() {
+        return Ok(DEFAULTS.map(ToOwned::to_owned).into());
     }
-    asked.iter().map(|text| address(text)).collect()
+    for text in words {
+        address(text)?;
+    }
+    Ok(words.to_vec())
 }
 
-fn address(text: &str) -> Result<Multiaddr, Failure> {
+/// One address, checked to be of this machine.
+pub(super) fn address(text: &str) -> Result<Multiaddr, Failure> {
     let address: Multiaddr = text.parse().map_err(|error| {
         Failure::usage(format!("--listen {text}: not a multiaddress: {error}")).hint(Hint::DevOnLoopback)
     })?;
@@ -57,13 +61,13 @@ mod tests {
     #[test]
     fn only_this_machine_is_listened_on() {
         for text in ["/ip4/127.0.0.1/tcp/0", "/ip4/127.1.2.3/udp/9/quic-v1", "/ip6/::1/tcp/1"] {
-            assert!(addresses(&[text.to_owned()]).is_ok(), "{text}");
+            assert!(asked(&[text.to_owned()]).is_ok(), "{text}");
         }
         for text in ["/ip4/0.0.0.0/tcp/1", "/ip6/::/tcp/1", "/dns4/localhost/tcp/1", "/ip4/10.0.0.1/tcp/1"] {
-            let failure = addresses(&[text.to_owned()]).unwrap_err();
+            let failure = asked(&[text.to_owned()]).unwrap_err();
             assert!(failure.what.contains("keys") && failure.exit == Exit::USAGE, "{text}: {failure}");
         }
-        assert!(addresses(&["bogus".to_owned()]).unwrap_err().what.contains("not a multiaddress"));
-        assert_eq!(addresses(&[]).unwrap().len(), 2);
+        assert!(asked(&["bogus".to_owned()]).unwrap_err().what.contains("not a multiaddress"));
+        assert_eq!(asked(&[]).unwrap().len(), 2);
     }
 }

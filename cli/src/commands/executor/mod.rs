@@ -1,9 +1,13 @@
 //! `colony executor`: machines that take work.
 
 mod admission;
+mod lend;
 mod start;
 
-pub(super) use self::admission::admit;
+pub(super) use self::{
+    admission::let_in,
+    lend::{Lending, Loan, lend},
+};
 
 use colony_node::client::{Client, ClientError};
 use colony_protocol::{
@@ -18,7 +22,7 @@ use colony_protocol::{
 use super::user::{own_key, too_long};
 use crate::{
     app::App,
-    args::{ExecutorAddArgs, ExecutorStartArgs, ExecutorVerb, OsVerb},
+    args::{ExecutorAddArgs, ExecutorStartArgs, ExecutorVerb, OsVerb, Reading},
     error::{Exit, Failure},
     hint::Hint,
     output,
@@ -36,8 +40,8 @@ pub(super) async fn run(app: &App, verb: ExecutorVerb) -> Result<Exit, Failure> 
             };
             start::run(app, args).await
         }
-        ExecutorVerb::Ls => ls(app).await,
-        ExecutorVerb::Get(args) => get(app, &args.name).await,
+        ExecutorVerb::Ls(reading) => ls(app, reading).await,
+        ExecutorVerb::Get(args) => get(app, &args.what.name, args.reading).await,
         ExecutorVerb::Add(args) => add(app, args).await,
         ExecutorVerb::Approve(args) => {
             let done = format!("{} may take work", args.name);
@@ -62,17 +66,17 @@ pub(super) async fn all(client: &Client) -> Result<Vec<Executor>, Failure> {
     }
 }
 
-async fn ls(app: &App) -> Result<Exit, Failure> {
-    let session = app.session()?;
+async fn ls(app: &App, reading: Reading) -> Result<Exit, Failure> {
+    let session = app.reading(reading).await?;
     output::executors(session.seen(), &all(&session.client).await?).print(session.format())?;
     Ok(Exit::DONE)
 }
 
-async fn get(app: &App, name: &str) -> Result<Exit, Failure> {
-    let session = app.session()?;
+async fn get(app: &App, name: &str, reading: Reading) -> Result<Exit, Failure> {
+    let session = app.reading(reading).await?;
     let found = all(&session.client).await?.into_iter().find(|executor| &*executor.name == name);
     let executor = found.ok_or_else(|| Refusal::not_found(format!("executor {name}")))?;
-    output::executor_record(session.seen(), &executor).print_one(session.format())?;
+    session.print_one(output::executor_record(session.seen(), &executor))?;
     Ok(Exit::DONE)
 }
 

@@ -1,137 +1,175 @@
-//! Executors, users, functions and log lines, as people and programs see them.
+//! Members, as people and programs see them: nodes, executors and users in one list.
+//!
+//! A key may be several of these at once, a node that lends its machine too, so each row has roles. Executors and users that
+//! were added by hand are members like those that came with a ticket.
 
+use std::collections::BTreeMap;
+
+use colony_node::net::peer_of;
 use colony_protocol::{
-    model::{Executor, ProcessId, RegisteredFunction, StoredLogLine, User, json},
-    reply::stream_word,
+    identity::Identity,
+    model::{
+        Executor, ExecutorState, User,
+        json::rfc3339,
+        member::{Member, MemberView, Role},
+    },
+    time::Timestamp,
 };
+use serde_json::{Value, json};
 
 use super::Seen;
 use crate::output::{
-    age::ago,
-    listing::{Column, Listing, Row, column, wide},
+    age::{ago, short},
+    listing::{Listing, Row, column, wide},
 };
 
-fn executor_columns() -> Vec<Column> {
-    vec![
-        column("NAME"),
-        column("TYPE"),
-        column("STATE"),
-        column("HEARD"),
-        column("LOCATION"),
-        wide("ADDED"),
-        wide("EXECUTORID"),
-    ]
+/// Hex characters that tell keys apart for a person.
+const SHORT: usize = 8;
+/// Stands where nothing is known.
+const NOTHING: &str = "-";
+
+/// What a person calls a member; the head of its id if it has no name.
+pub(crate) fn member_name(members: &[MemberView], id: &Identity) -> String {
+    let known = members.iter().find(|view| view.member.id == *id && !view.member.name.is_empty());
+    known.map_or_else(|| id.to_hex().chars().take(SHORT).collect(), |view| view.member.name.to_string())
 }
 
-fn executor_row(seen: Seen<'_>, executor: &Executor) -> Row {
-    let cells = vec![
-        executor.name.to_string(),
-        executor.executor_type.to_string(),
-        executor.state.word().to_owned(),
-        ago(seen.now, executor.last_heard_at),
-        executor.location_name.to_string(),
-        ago(seen.now, executor.commissioned_at),
-        executor.id.to_hex(),
-    ];
-    Row { cells, json: json::executor(executor, seen.context()), quiet: executor.name.to_string() }
+/// Everybody in a colony.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Everybody {
+    /// Those with a member's row.
+    pub(crate) members: Vec<MemberView>,
+    /// Executors, also those without.
+    pub(crate) executors: Vec<Executor>,
+    /// Users, also those without.
+    pub(crate) users: Vec<User>,
+    /// Who coordinates, as far as is known.
+    pub(crate) coordinator: Option<Identity>,
 }
 
-/// Executors as rows.
-pub(crate) fn executors(seen: Seen<'_>, executors: &[Executor]) -> Listing {
-    let rows = executors.iter().map(|executor| executor_row(seen, executor)).collect();
-    Listing { columns: executor_columns(), rows, empty: "no executors" }
+/// One row before it is one.
+#[derive(Debug, Clone, Default)]
+struct Facts {
+    name: String,
+    roles: Vec<&'static str>,
+    state: &'static str,
+    seat: &'static str,
+    path: &'static str,
+    rtt_ms: Option<f64>,
+    last_heard: Option<Timestamp>,
+    addresses: Vec<String>,
+    peer: Option<String>,
+    joined: Timestamp,
+    until: Option<Timestamp>,
 }
 
-/// All about one executor.
-pub(crate) fn executor_record(seen: Seen<'_>, executor: &Executor) -> Listing {
-    let mut columns = executor_columns();
-    let mut row = executor_row(seen, executor);
-    let hardware = executor.capabilities.hardware.iter().map(|hardware| {
-        format!(
-            "{} {}: {} x {} cores, {} MiB memory, {} gpu",
-            hardware.platform,
-            hardware.architecture,
-            hardware.nodes,
-            hardware.cores,
-            hardware.memory / (1024 * 1024),
-            hardware.gpu.count
-        )
-    });
-    columns.push(column("HARDWARE"));
-    row.cells.push(hardware.collect::<Vec<_>>().join("\n"));
-    Listing { columns, rows: vec![row], empty: "" }
-}
-
-/// Functions as rows.
-pub(crate) fn functions(seen: Seen<'_>, functions: &[RegisteredFunction]) -> Listing {
+/// Everybody as rows: nodes first, each group by name.
+pub(crate) fn members(seen: Seen<'_>, everybody: &Everybody) -> Listing {
     let columns = vec![
-        column("FUNCTION"),
-        column("EXECUTOR"),
-        column("TYPE"),
-        column("CALLS"),
-        column("AVG WAIT"),
-        column("AVG RUN"),
-        wide("MIN RUN"),
-        wide("MAX RUN"),
-        wide("DESCRIPTION"),
+        column("NAME"),
+        column("ROLES"),
+        column("STATE"),
+        column("SEAT"),
+        column("PATH"),
+        column("RTT"),
+        column("HEARD"),
+        wide("JOINED"),
+        wide("UNTIL"),
+        wide("ADDRESSES"),
+        wide("MEMBERID"),
     ];
-    let rows = functions.iter().map(|function| function_row(seen, function)).collect();
-    Listing { columns, rows, empty: "no functions: executors register those they offer" }
+    let mut all: Vec<(Identity, Facts)> = facts(everybody).into_iter().collect();
+    all.sort_by(|(_, one), (_, other)| {
+        (one.peer.is_none(), &one.name).cmp(&(other.peer.is_none(), &other.name))
+    });
+    let rows = all.iter().map(|(id, facts)| row(seen, id, facts)).collect();
+    Listing { columns, rows, empty: "no members" }
 }
 
-fn function_row(seen: Seen<'_>, function: &RegisteredFunction) -> Row {
-    #[expect(clippy::cast_precision_loss, reason = "an average for people")]
-    let calls = function.counter.max(1) as f64;
-    let seconds = |value: f64| format!("{value:.3}s");
+fn facts(everybody: &Everybody) -> BTreeMap<Identity, Facts> {
+    let mut all: BTreeMap<Identity, Facts> = BTreeMap::new();
+    for view in &everybody.members {
+        all.insert(view.member.id, of_member(view, everybody.coordinator));
+    }
+    for executor in &everybody.executors {
+        let facts = all.entry(executor.id).or_insert_with(|| Facts {
+            name: executor.name.to_string(),
+            state: executor.state.word(),
+            seat: NOTHING,
+            path: NOTHING,
+            joined: executor.commissioned_at,
+            ..Facts::default()
+        });
+        facts.last_heard =
+            facts.last_heard.max(Some(executor.last_heard_at)).filter(|at| *at != Timestamp::ZERO);
+        let lends = executor.state != ExecutorState::Unregistered || facts.roles.is_empty();
+        if lends && !facts.roles.contains(&Role::Executor.word()) {
+            facts.roles.push(Role::Executor.word());
+        }
+    }
+    for user in &everybody.users {
+        let facts = all.entry(user.id).or_insert_with(|| Facts {
+            name: user.name.to_string(),
+            state: "active",
+            seat: NOTHING,
+            path: NOTHING,
+            ..Facts::default()
+        });
+        if !facts.roles.contains(&Role::User.word()) {
+            facts.roles.push(Role::User.word());
+        }
+    }
+    all
+}
+
+fn of_member(view: &MemberView, coordinator: Option<Identity>) -> Facts {
+    let Member { id, name, role, state, addresses, key, joined_at, until, .. } = &view.member;
+    let peer = role.is_node().then(|| peer_of(key.as_bytes())).flatten();
+    Facts {
+        name: name.to_string(),
+        roles: vec![role.word()],
+        state: state.word(),
+        seat: if coordinator == Some(*id) { "coordinator" } else { view.seat.word() },
+        path: view.path.map_or(NOTHING, colony_protocol::model::member::Path::word),
+        rtt_ms: view.rtt.map(|rtt| rtt.as_secs_f64() * 1_000.0),
+        last_heard: view.last_heard,
+        addresses: addresses.iter().map(ToString::to_string).collect(),
+        peer: peer.map(|peer| peer.to_string()),
+        joined: *joined_at,
+        until: *until,
+    }
+}
+
+fn row(seen: Seen<'_>, id: &Identity, facts: &Facts) -> Row {
     let cells = vec![
-        function.func_name.to_string(),
-        function.executor_name.to_string(),
-        function.executor_type.to_string(),
-        function.counter.to_string(),
-        seconds(function.sum_wait / calls),
-        seconds(function.sum_exec / calls),
-        seconds(function.min_exec),
-        seconds(function.max_exec),
-        function.description.to_string(),
+        facts.name.clone(),
+        facts.roles.join(","),
+        facts.state.to_owned(),
+        facts.seat.to_owned(),
+        facts.path.to_owned(),
+        facts.rtt_ms.map_or_else(|| NOTHING.to_owned(), |ms| format!("{ms:.1}ms")),
+        facts.last_heard.map_or_else(|| NOTHING.to_owned(), |at| ago(seen.now, at)),
+        ago(seen.now, facts.joined),
+        facts.until.map_or_else(|| NOTHING.to_owned(), |at| format!("{} left", short(at.since(seen.now)))),
+        facts.addresses.join(" "),
+        id.to_hex(),
     ];
-    Row { cells, json: json::function(function, seen.context()), quiet: function.func_name.to_string() }
+    Row { cells, json: as_json(id, facts), quiet: facts.name.clone() }
 }
 
-/// Users as rows.
-pub(crate) fn users(seen: Seen<'_>, users: &[User]) -> Listing {
-    let columns = vec![column("NAME"), column("EMAIL"), column("PHONE"), wide("USERID")];
-    let rows = users
-        .iter()
-        .map(|user| Row {
-            cells: vec![
-                user.name.to_string(),
-                user.email.to_string(),
-                user.phone.to_string(),
-                user.id.to_hex(),
-            ],
-            json: json::user(user, seen.context()),
-            quiet: user.name.to_string(),
-        })
-        .collect();
-    Listing { columns, rows, empty: "no users" }
-}
-
-/// Lines of a log as rows.
-pub(crate) fn log_lines(seen: Seen<'_>, process: &ProcessId, lines: &[StoredLogLine]) -> Listing {
-    let columns = vec![column("LINE"), column("AGE"), column("ON"), column("STREAM"), column("MESSAGE")];
-    let rows = lines
-        .iter()
-        .map(|line| Row {
-            cells: vec![
-                line.line.to_string(),
-                ago(seen.now, line.at),
-                line.executor_name.to_string(),
-                stream_word(line.stream).to_owned(),
-                line.message.to_string(),
-            ],
-            json: json::log_line(line, process, seen.context()),
-            quiet: line.message.trim_end().to_owned(),
-        })
-        .collect();
-    Listing { columns, rows, empty: "no log lines" }
+fn as_json(id: &Identity, facts: &Facts) -> Value {
+    json!({
+        "id": id.to_hex(),
+        "name": facts.name,
+        "roles": facts.roles,
+        "peerid": facts.peer,
+        "state": facts.state,
+        "seat": facts.seat,
+        "path": facts.path,
+        "rtt_ms": facts.rtt_ms,
+        "lastheard": facts.last_heard.map(rfc3339),
+        "addresses": facts.addresses,
+        "joined": rfc3339(facts.joined),
+        "until": facts.until.map(rfc3339),
+    })
 }

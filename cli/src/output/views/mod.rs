@@ -1,11 +1,13 @@
 //! What each noun looks like, as a row and as a record.
 
+mod executors;
 mod members;
 mod process;
 mod workflow;
 
 pub(crate) use self::{
-    members::{executor_record, executors, functions, log_lines, users},
+    executors::{executor_record, executors, functions, log_lines, users},
+    members::{Everybody, member_name, members},
     process::{process_record, processes, ran},
     workflow::{workflow_record, workflows},
 };

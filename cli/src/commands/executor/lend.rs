@@ -1,0 +1,109 @@
+//! Lending this machine in the background, for programs that do something else besides.
+
+use std::time::Duration;
+
+use colony_node::{
+    client::Client,
+    executor::{ExecutorConfig, OsExecutor},
+    runtime::Runtime,
+};
+use colony_protocol::{
+    bounded::Text,
+    model::{Executor, Name},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{super::user::too_long, let_in};
+use crate::{
+    error::{Exit, Failure},
+    hardware, output,
+};
+
+/// Pause before a colony that could not be reached is asked again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What is lent to whom.
+#[derive(Debug, Clone)]
+pub(in crate::commands) struct Loan {
+    /// The executor's name.
+    pub(in crate::commands) name: String,
+    /// The type that processes ask for.
+    pub(in crate::commands) kind: String,
+    /// The colony's name.
+    pub(in crate::commands) colony: String,
+    /// Signs as the executor.
+    pub(in crate::commands) client: Client,
+    /// Signs as the owner, if its key is here.
+    pub(in crate::commands) owner: Option<Client>,
+    /// How long running programs may go on at the end; `None` for as long as the executor thinks right.
+    pub(in crate::commands) grace: Option<Duration>,
+}
+
+/// An executor that runs in the background.
+#[derive(Debug)]
+pub(in crate::commands) struct Lending {
+    stop: CancellationToken,
+    ended: CancellationToken,
+}
+
+impl Lending {
+    /// Takes no more work, and waits until what runs has come to its end.
+    pub(in crate::commands) async fn end(self) {
+        self.stop.cancel();
+        self.ended.cancelled().await;
+    }
+}
+
+/// Lets the executor in, and runs it until it is ended or `stop` is. If it cannot run, `stop` is cancelled: who asked for
+/// it must notice.
+pub(in crate::commands) fn lend(
+    runtime: &Runtime,
+    loan: Loan,
+    stop: &CancellationToken,
+) -> Result<Lending, Failure> {
+    let word = |text: &str| Text::new(text).map_err(too_long);
+    let (name, kind, colony): (Name, Name, Name) =
+        (word(&loan.name)?, word(&loan.kind)?, word(&loan.colony)?);
+    let (all, own, ended) = (stop.clone(), stop.child_token(), CancellationToken::new());
+    let lending = Lending { stop: own.clone(), ended: ended.clone() };
+    let mut config = ExecutorConfig::new(name, kind, colony);
+    config.grace = loan.grace.unwrap_or(config.grace);
+    let tasks = runtime.clone();
+    runtime.spawn("executor", async move {
+        let name = loan.name.clone();
+        if let Err(failure) = work(&tasks, loan, config, own).await {
+            let what = format!("the executor {name} cannot run: {}", failure.what);
+            output::report(&Failure { what, ..failure }, &[]);
+            all.cancel();
+        }
+        ended.cancel();
+    });
+    Ok(lending)
+}
+
+async fn work(
+    runtime: &Runtime,
+    loan: Loan,
+    config: ExecutorConfig,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let executor = Executor {
+        id: loan.client.identity(),
+        name: config.name.clone(),
+        executor_type: config.executor_type.clone(),
+        capabilities: hardware::capabilities(),
+        ..Executor::default()
+    };
+    loop {
+        let admitted = let_in(loan.owner.as_ref(), &loan.client, executor.clone(), runtime);
+        match stop.run_until_cancelled(admitted).await {
+            None => return Ok(()),
+            Some(Ok(())) => break,
+            // A colony between two coordinators will answer soon.
+            Some(Err(failure)) if [Exit::UNREACHABLE, Exit::TIMED_OUT].contains(&failure.exit) => {}
+            Some(Err(failure)) => return Err(failure),
+        }
+        runtime.sleep(PAUSE).await;
+    }
+    OsExecutor::new(config, loan.client).run(stop).await.map_err(|error| Failure::caused(&error))
+}

@@ -1,0 +1,231 @@
+//! One colony of a running node: until it is served, while it is, and when this node's membership ends.
+//!
+//! The node replicates by itself. This tells its colony where it is reached, lends the machine if that was asked, keeps the
+//! home's context up to date, and notices that the colony has sent the node away.
+
+use std::time::Duration;
+
+use colony_node::{client::Client, runtime::Runtime};
+use colony_protocol::{
+    command::Command,
+    identity::SecretKey,
+    model::member::{Addresses, MemberView},
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    super::executor::{self, Lending},
+    Ended, Host,
+    ready::{Announcement, Served},
+};
+use crate::{
+    app::{App, members},
+    connect,
+    context::{Chosen, Joined},
+    error::{Exit, Failure},
+    hint::Hint,
+    nodes, output,
+};
+
+/// How often a colony is looked at. A removed node is refused everywhere at once; this only says when it learns it.
+const LOOK: Duration = Duration::from_secs(2);
+/// After this long without a quorum a person wants to know why nothing happens.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// The task of one colony.
+#[derive(Debug)]
+pub(super) struct Lodger {
+    gone: CancellationToken,
+}
+
+/// What the task works with.
+#[derive(Debug)]
+struct Lodging {
+    app: App,
+    /// The context of the colony, with its keys.
+    chosen: Chosen,
+    joined: Joined,
+    announcement: Announcement,
+    /// This node asks itself, and through itself its colony.
+    client: Client,
+    key: SecretKey,
+    /// Where the node is reached now.
+    addresses: Addresses,
+    stop: CancellationToken,
+}
+
+impl Lodger {
+    /// Starts the task.
+    pub(super) fn start(
+        app: &App,
+        host: &Host,
+        context: &str,
+        joined: &Joined,
+        announcement: &Announcement,
+        news: mpsc::Sender<Ended>,
+        stop: &CancellationToken,
+    ) -> Self {
+        let gone = CancellationToken::new();
+        let lodging = Chosen::open(&host.home, Some(context)).map(|chosen| Lodging {
+            app: app.clone(),
+            chosen,
+            joined: joined.clone(),
+            announcement: announcement.clone(),
+            client: host.node.client(joined.colony_id, host.key.clone()),
+            key: host.key.clone(),
+            addresses: host.addresses(),
+            stop: stop.clone(),
+        });
+        let (done, stop, context) = (gone.clone(), stop.clone(), context.to_owned());
+        app.runtime.spawn("lodger", async move {
+            let outcome = match lodging {
+                Ok(lodging) => lodging.run().await,
+                Err(failure) => Err(failure),
+            };
+            match outcome {
+                Ok(Some(why)) => drop(news.send(Ended { context, why }).await),
+                Ok(None) => {}
+                Err(failure) => {
+                    output::report(&failure, &[]);
+                    stop.cancel();
+                }
+            }
+            done.cancel();
+        });
+        Self { gone }
+    }
+
+    /// Completes when the task has ended.
+    pub(super) async fn ended(self) {
+        self.gone.cancelled().await;
+    }
+}
+
+impl Lodging {
+    /// Serves until told to stop, or until this node is no member any more; then says how that came.
+    async fn run(self) -> Result<Option<String>, Failure> {
+        let stop = self.stop.clone();
+        let members = match stop.run_until_cancelled(self.until_served()).await {
+            Some(Ok(members)) => members,
+            Some(Err(why)) => return Ok(Some(why)),
+            None => return Ok(None),
+        };
+        self.refresh(&members)?;
+        self.tell(&members)?;
+        let lending = match &self.announcement.executor {
+            Some(kind) => Some(self.lend(kind)?),
+            None => None,
+        };
+        let why = stop.run_until_cancelled(self.watch()).await;
+        if let Some(lending) = lending {
+            lending.end().await;
+        }
+        Ok(why)
+    }
+
+    /// Waits until the colony has a quorum that knows where this node is. The error says why it is no member any more.
+    async fn until_served(&self) -> Result<Vec<MemberView>, String> {
+        let begun = self.runtime().elapsed();
+        let mut told = false;
+        loop {
+            match self.known().await {
+                Ok(members) => return Ok(members),
+                Err(failure) if failure.exit == Exit::DENIED => return Err(failure.what),
+                Err(_) => {}
+            }
+            if !told && self.runtime().elapsed().saturating_sub(begun) >= PATIENCE {
+                told = true;
+                output::note(&format!("{} waits until most of its voters are up", self.joined.colony));
+                output::report(&Failure::new("").hint(Hint::StaleStatus), &self.app.flags);
+            }
+            if let Some(why) = self.told_by_others().await {
+                return Err(why);
+            }
+            self.runtime().sleep(LOOK / 10).await;
+        }
+    }
+
+    /// The members as the quorum knows them, after it has learned this node's addresses: a ticket made now names them.
+    async fn known(&self) -> Result<Vec<MemberView>, Failure> {
+        let known = members(&self.client).await?;
+        let own = known.iter().find(|view| view.member.id == self.key.identity());
+        if own.is_none_or(|view| view.member.addresses == self.addresses) {
+            return Ok(known);
+        }
+        self.client.command(&Command::UpdateMember { addresses: self.addresses.clone() }).await?;
+        members(&self.client).await
+    }
+
+    /// A node that was removed while it was away hears nothing any more; the others say why when they are asked.
+    async fn told_by_others(&self) -> Option<String> {
+        let is_own = |node: &String| self.addresses.iter().any(|own| own.as_str() == node);
+        let others: Vec<String> =
+            self.chosen.context.nodes.iter().filter(|node| !is_own(node)).cloned().collect();
+        if others.is_empty() {
+            return None;
+        }
+        let id = self.joined.colony_id;
+        let client = connect::client(&others, id, self.key.clone(), self.runtime()).ok()?;
+        let failure = members(&client).await.err()?;
+        (failure.exit == Exit::DENIED).then_some(failure.what)
+    }
+
+    /// Looks at the colony until its quorum says that this node is no member any more, and how that came. This node's own
+    /// state says nothing about that: a new one has none yet.
+    async fn watch(&self) -> String {
+        loop {
+            self.runtime().sleep(LOOK).await;
+            match members(&self.client).await {
+                Ok(members) => {
+                    if let Err(failure) = self.refresh(&members) {
+                        output::report(&failure, &[]);
+                    }
+                }
+                Err(failure) if failure.exit == Exit::DENIED => return failure.what,
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn tell(&self, members: &[MemberView]) -> Result<(), Failure> {
+        let active = members.iter().filter(|view| view.member.is_active());
+        let listen: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
+        self.announcement.tell(
+            &self.app,
+            Served {
+                colony: &self.joined.colony,
+                id: self.joined.colony_id,
+                name: &self.joined.name,
+                members: active.count(),
+                listen: &listen,
+                owner: self.chosen.owner.is_some(),
+            },
+        )
+    }
+
+    /// Other commands of this home find the colony also when this node is gone.
+    fn refresh(&self, members: &[MemberView]) -> Result<(), Failure> {
+        nodes::refresh(&self.app, &self.chosen, members)
+    }
+
+    fn lend(&self, kind: &str) -> Result<Lending, Failure> {
+        let owner = self.chosen.owner.clone().map(|owner| self.client.with_key(owner));
+        executor::lend(
+            self.runtime(),
+            executor::Loan {
+                name: self.joined.name.clone(),
+                kind: kind.to_owned(),
+                colony: self.joined.colony.clone(),
+                client: self.client.clone(),
+                owner,
+                grace: None,
+            },
+            &self.stop,
+        )
+    }
+
+    const fn runtime(&self) -> &Runtime {
+        &self.app.runtime
+    }
+}

@@ -1,0 +1,66 @@
+//! What a person does about a node that did not start.
+
+use colony_node::{
+    net::NetError,
+    node::{OpenColonyError, OpenError, StartError},
+};
+
+use crate::{
+    args::RoleWord,
+    context::{Home, NodeFile},
+    error::Failure,
+    hint::Hint,
+};
+
+/// Says what is in the way, and for the ways out that there are, which command takes them.
+pub(in crate::commands) fn of_start(error: StartError, home: &Home, file: &NodeFile) -> Failure {
+    let failure = Failure::caused(&error);
+    match error {
+        StartError::Network(NetError::InUse { .. }) => failure.hint(Hint::UpOnAnyPort),
+        StartError::Store(OpenError::InUse { .. }) => in_use(home),
+        StartError::Store(OpenError::Damaged { .. }) | StartError::Colony(OpenColonyError::Restore(_)) => {
+            damaged(&failure, home, file)
+        }
+        _ => failure,
+    }
+}
+
+/// Another node has this home's data open; if it said who it is, so does this.
+fn in_use(home: &Home) -> Failure {
+    let other = match home.running() {
+        Ok(Some(running)) => format!("`{}`, process {}", running.command, running.pid),
+        _ => "another process".to_owned(),
+    };
+    Failure::new(format!("the data directory {} is in use by {other}", home.data().display()))
+        .hint(Hint::Status)
+}
+
+/// The node may have forgotten what it voted for, so it must come back as somebody new.
+fn damaged(failure: &Failure, home: &Home, file: &NodeFile) -> Failure {
+    Failure::new(format!(
+        "{}; a node that may have forgotten must not vote. Move {} away and join again with a new ticket",
+        failure.what,
+        home.data().display()
+    ))
+    .hint(new_ticket(file))
+}
+
+/// A home that joined colonies has no store: a wiped disk.
+pub(in crate::commands) fn forgotten(home: &Home, file: &NodeFile) -> Failure {
+    let colonies: Vec<&str> = file.colonies.values().map(|joined| joined.colony.as_str()).collect();
+    Failure::new(format!(
+        "{} is empty, but this home's node is a member of {}; a node that has forgotten must not vote. Join again \
+         with a new ticket",
+        home.data().display(),
+        colonies.join(", ")
+    ))
+    .hint(new_ticket(file))
+}
+
+fn new_ticket(file: &NodeFile) -> Hint {
+    let joined = file.colonies.values().next();
+    Hint::Invite {
+        role: joined.map_or(RoleWord::Voter, |joined| joined.role).as_str(),
+        name: joined.map(|joined| joined.name.clone()),
+    }
+}

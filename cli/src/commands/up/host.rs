@@ -1,0 +1,121 @@
+//! This home's node, made from what the home says about it.
+
+use std::time::Duration;
+
+use colony_node::{
+    net::Multiaddr,
+    node::{ColonyConfig, Data, KnownPeer, Node, NodeConfig},
+};
+use colony_protocol::{
+    bounded::{List, Text},
+    identity::{Identity, SecretKey},
+    model::member::{Addresses, Member, MemberKey},
+};
+
+use super::failure;
+use crate::{
+    app::App,
+    args::PlaceArgs,
+    context::{Home, Joined, NodeFile, Peer},
+    error::Failure,
+    place::{self, Place},
+};
+
+/// Whether a node can be met by others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::commands) enum Doors {
+    /// It listens.
+    Open,
+    /// Only this process talks to it.
+    Shut,
+}
+
+/// A running node and the home it is of.
+#[derive(Debug)]
+pub(in crate::commands) struct Host {
+    /// The home.
+    pub(in crate::commands) home: Home,
+    /// What the home says about its node.
+    pub(in crate::commands) file: NodeFile,
+    /// The node's key.
+    pub(in crate::commands) key: SecretKey,
+    /// The node.
+    pub(in crate::commands) node: Node,
+}
+
+impl Host {
+    /// Starts the node with all colonies of the home, but for one that it must join anew, and remembers what was new about
+    /// its place.
+    pub(in crate::commands) async fn start(
+        app: &App,
+        asked: &PlaceArgs,
+        replace_after: Duration,
+        doors: Doors,
+        anew: Option<Identity>,
+    ) -> Result<Self, Failure> {
+        let home = app.home()?;
+        let mut file = home.node()?;
+        let key =
+            home.key_or_new(&Home::node_key_path()?, || SecretKey::derive(&app.runtime.random::<32>()))?;
+        let places = place::settle(&asked.listen, &file.listen, &app.runtime)?;
+        file.listen = places.iter().map(ToString::to_string).collect();
+        file.timing = asked.timing.unwrap_or(file.timing);
+        let listen = match doors {
+            Doors::Open => place::at_interfaces(&places, &place::of_this_machine())
+                .iter()
+                .map(Place::address)
+                .collect::<Result<_, _>>()?,
+            Doors::Shut => Vec::new(),
+        };
+        let config = NodeConfig {
+            key: key.clone(),
+            data: Data::Directory(home.data()),
+            listen,
+            timing: file.timing.into(),
+            replace_after,
+            colonies: file
+                .colonies
+                .values()
+                .filter(|joined| Some(joined.colony_id) != anew)
+                .map(config)
+                .collect::<Result<_, _>>()?,
+        };
+        let started = Node::start(config, app.runtime.clone()).await;
+        let node = started.map_err(|error| failure::of_start(error, &home, &file))?;
+        home.write_node(&file)?;
+        Ok(Self { home, file, key, node })
+    }
+
+    /// Its addresses as others can dial them.
+    pub(in crate::commands) fn addresses(&self) -> Addresses {
+        let addresses = self.node.addresses();
+        List::new(addresses.iter().map(|address| Text::cut(&address.to_string())).collect())
+            .unwrap_or_default()
+    }
+}
+
+/// What the node is told about a colony of the home.
+pub(in crate::commands) fn config(joined: &Joined) -> Result<ColonyConfig, Failure> {
+    let peers = joined.peers.iter().map(known).collect::<Option<_>>();
+    let peers = peers.ok_or_else(|| {
+        Failure::usage(format!(
+            "node.toml names a peer of {} whose key is not a public key in hex",
+            joined.colony
+        ))
+    })?;
+    Ok(ColonyConfig { id: joined.colony_id, found: None, peers })
+}
+
+fn known(peer: &Peer) -> Option<KnownPeer> {
+    let key = MemberKey::try_from(&*hex::decode(&peer.key).ok()?).ok()?;
+    let addresses = peer.addresses.iter().filter_map(|address| address.parse::<Multiaddr>().ok()).collect();
+    Some(KnownPeer { key, addresses })
+}
+
+/// A node of a colony, as the home remembers it.
+pub(in crate::commands) fn peer(member: &Member) -> Peer {
+    Peer {
+        key: member.key.to_string(),
+        addresses: member.addresses.iter().map(ToString::to_string).collect(),
+    }
+}
