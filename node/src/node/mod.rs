@@ -14,7 +14,7 @@ mod replica;
 mod tending;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -100,6 +100,7 @@ impl Node {
 
     /// Listens, then opens the colonies.
     async fn begin(&mut self, config: NodeConfig, door: PeerDoor) -> Result<(), StartError> {
+        self.ground.service.expect(config.colonies.iter().map(|colony| colony.id).collect());
         if !config.listen.is_empty() {
             let handler = Arc::new(self.ground.service.clone());
             let network = NetConfig { key: config.key, listen: config.listen, limits: NetLimits::default() };
@@ -114,6 +115,7 @@ impl Node {
                 failed = failed.or(Some(error));
             }
         }
+        self.ground.service.expect(BTreeSet::new());
         // One that works is worth running for.
         if self.replicas().is_empty() { failed.map_or(Ok(()), Err) } else { Ok(()) }
     }

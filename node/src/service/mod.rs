@@ -12,7 +12,7 @@ mod forward;
 mod route;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard},
     time::Duration,
 };
@@ -100,6 +100,8 @@ struct Shared {
     node: Identity,
     /// The colonies served, by id.
     colonies: RwLock<BTreeMap<Identity, Colony>>,
+    /// Colonies that are about to be served.
+    expected: RwLock<BTreeSet<Identity>>,
     /// Time and the processor pool.
     runtime: Runtime,
     /// Requests under way.
@@ -111,7 +113,21 @@ impl Service {
     #[must_use]
     pub fn new(node: Identity, runtime: Runtime) -> Self {
         let requests = TaskTracker::new();
-        Self { shared: Arc::new(Shared { node, colonies: RwLock::default(), runtime, requests }) }
+        Self {
+            shared: Arc::new(Shared {
+                node,
+                colonies: RwLock::default(),
+                expected: RwLock::default(),
+                runtime,
+                requests,
+            }),
+        }
+    }
+
+    /// These colonies are about to be served, and no others: who asks for one meanwhile is told to come back, not that the
+    /// request is for somebody else.
+    pub fn expect(&self, ids: BTreeSet<Identity>) {
+        *self.shared.expected.write().unwrap_or_else(PoisonError::into_inner) = ids;
     }
 
     /// Serves a colony from now on.
@@ -127,8 +143,9 @@ impl Service {
     /// Serves no colony any more: requests that come from now on are told so. Completes when all that were under way
     /// are answered.
     pub async fn close(&self) {
-        self.shared.colonies.write().unwrap_or_else(PoisonError::into_inner).clear();
+        // In this order: whoever finds the colony gone also finds that the node stops.
         self.shared.requests.close();
+        self.shared.colonies.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.shared.requests.wait().await;
     }
 
@@ -203,7 +220,15 @@ impl Service {
     }
 
     fn colony(&self, id: &Identity) -> Result<Colony, Refusal> {
-        self.colonies().get(id).cloned().ok_or_else(|| EnvelopeError::WrongColony.into())
+        if let Some(colony) = self.colonies().get(id) {
+            return Ok(colony.clone());
+        }
+        self.is_open()?;
+        let expected = self.shared.expected.read().unwrap_or_else(PoisonError::into_inner);
+        if expected.contains(id) {
+            return Err(Refusal::Unavailable(Text::cut("the node is starting")));
+        }
+        Err(EnvelopeError::WrongColony.into())
     }
 
     fn colonies(&self) -> RwLockReadGuard<'_, BTreeMap<Identity, Colony>> {

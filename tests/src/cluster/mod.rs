@@ -128,7 +128,7 @@ impl Cluster {
         if !member.is_up() {
             return None;
         }
-        let asking = self.only(member);
+        let asking = self.only(member).stale();
         let asking = asking.query(&Query::Status);
         match tokio::time::timeout(Duration::from_secs(2), asking).await {
             Ok(Ok(Answer::Status(status))) => Some(*status),

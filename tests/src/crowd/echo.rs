@@ -77,7 +77,11 @@ fn signed(context: &Context, key: &SecretKey, command: &Command) -> Vec<u8> {
 }
 
 /// The bytes of a command as they travel.
-fn sign(
+///
+/// # Panics
+/// If the command is larger than a request may be.
+#[must_use]
+pub fn sign(
     colony: Identity,
     key: &SecretKey,
     command: &Command,

@@ -62,6 +62,12 @@ async fn assign(context: &mut Context, is_careless: bool) -> Vec<LeaseRef> {
     let mut observed = context.record.observed();
     match answer {
         Ok(processes) => {
+            if end.since(begin) >= HEARTBEAT.to_std() {
+                // An answer that had to be asked for again names only what is still held: some of what was granted at
+                // first may have gone back to the queue by then.
+                let told = u16::try_from(processes.len()).unwrap_or(max);
+                observed.maybe_told(max.saturating_sub(told));
+            }
             for process in &processes {
                 observed.granted(by, begin, end, process);
             }

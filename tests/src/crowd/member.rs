@@ -1,7 +1,7 @@
 //! Who is in a crowd, and how they come to be members.
 //!
-//! Users are the same in all crowds. Executors are of a generation: those of the one before fall silent for good, so that what
-//! they hold without knowing comes back to the queue.
+//! Each crowd is of a generation and has members of its own: the executors of the one before fall silent for good, so that what
+//! they hold without knowing comes back to the queue, and what one crowd was told is told apart from what another was.
 
 use colony_node::client::{Client, ClientError};
 use colony_protocol::{
@@ -16,14 +16,12 @@ use colony_protocol::{
 pub const TYPE: &str = "crowd";
 
 /// The key of a user.
-#[must_use]
-pub fn user_key(number: usize) -> SecretKey {
-    SecretKey::derive(format!("crowd user {number}").as_bytes())
+pub(super) fn user_key(generation: u64, number: usize) -> SecretKey {
+    SecretKey::derive(format!("crowd user {generation}-{number}").as_bytes())
 }
 
 /// The key of an executor.
-#[must_use]
-pub fn executor_key(generation: u64, number: usize) -> SecretKey {
+pub(super) fn executor_key(generation: u64, number: usize) -> SecretKey {
     SecretKey::derive(format!("crowd executor {generation}-{number}").as_bytes())
 }
 
@@ -31,15 +29,15 @@ pub fn executor_key(generation: u64, number: usize) -> SecretKey {
 ///
 /// # Errors
 /// What the colony said, unless they are there already.
-pub async fn register(
+pub(super) async fn register(
     owner: &Client,
     users: usize,
     executors: usize,
     generation: u64,
 ) -> Result<(), ClientError> {
     for number in 0..users {
-        let name = Text::cut(&format!("user-{number}"));
-        let user = User { id: user_key(number).identity(), name, ..User::default() };
+        let name = Text::cut(&format!("user-{generation}-{number}"));
+        let user = User { id: user_key(generation, number).identity(), name, ..User::default() };
         unless_there(owner.command(&Command::AddUser { user }).await)?;
     }
     for number in 0..executors {

@@ -13,6 +13,7 @@ mod reader;
 mod submitter;
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -31,8 +32,10 @@ use colony_protocol::{
 use colony_simulations::chance::Chance;
 use tokio::task::JoinHandle;
 
-pub use echo::Raw;
-pub use member::{TYPE, executor_key, register, user_key};
+pub use echo::{Raw, sign};
+use member::{executor_key, user_key};
+
+pub use member::TYPE;
 
 use crate::observed::{Observed, clock::Moment};
 
@@ -53,7 +56,6 @@ const KNOWN: usize = 512;
 
 impl Record {
     /// What was observed.
-    #[must_use]
     pub fn observed(&self) -> MutexGuard<'_, Observed> {
         // A client that panicked has been reported already.
         self.observed.lock().unwrap_or_else(PoisonError::into_inner)
@@ -109,6 +111,12 @@ impl Mix {
         is_careless: true,
         pause: Duration::from_millis(5),
     };
+    /// The largest of the numbers of clients that are users.
+    const fn users(&self) -> usize {
+        let most = if self.submitters > self.readers { self.submitters } else { self.readers };
+        if most > self.echoes { most } else { self.echoes }
+    }
+
     /// Diligent executors, to empty the queue.
     pub const DRAIN: Self = Self {
         submitters: 0,
@@ -126,7 +134,7 @@ pub struct Crowd {
     stop: Arc<AtomicBool>,
     tasks: Vec<JoinHandle<()>>,
     /// Who they are.
-    identities: Vec<Identity>,
+    identities: BTreeSet<Identity>,
 }
 
 /// What each client needs.
@@ -144,12 +152,20 @@ impl Context {
 }
 
 impl Crowd {
-    /// Starts one. `doors` are the ways into the colony; the clients share them out. `generation` keeps the executors apart from
-    /// those of another crowd, whose leases must run out.
+    /// Makes a crowd's members, with the owner's client.
+    ///
+    /// # Errors
+    /// What the colony said.
+    pub async fn register(owner: &Client, mix: Mix, generation: u64) -> Result<(), ClientError> {
+        member::register(owner, mix.users(), mix.executors, generation).await
+    }
+
+    /// Starts one. `doors` are the ways into the colony; the clients share them out. `generation` keeps its members apart
+    /// from those of another crowd.
     #[must_use]
     pub fn start(doors: &[Door], mix: Mix, generation: u64, record: &Record, chance: &mut Chance) -> Self {
         let mut crowd =
-            Self { stop: Arc::new(AtomicBool::new(false)), tasks: Vec::new(), identities: Vec::new() };
+            Self { stop: Arc::new(AtomicBool::new(false)), tasks: Vec::new(), identities: BTreeSet::new() };
         let mut place = 0;
         let mut door = || {
             place += 1;
@@ -161,29 +177,38 @@ impl Crowd {
             crowd.tasks.push(tokio::spawn(executor::run(context, mix.is_careless)));
         }
         for number in 0..mix.submitters {
-            let context = crowd.context(&door().client.with_key(user_key(number)), record, chance);
+            let context =
+                crowd.context(&door().client.with_key(user_key(generation, number)), record, chance);
             crowd.tasks.push(tokio::spawn(submitter::run(context, mix.pause)));
         }
         for number in 0..mix.readers {
-            let context = crowd.context(&door().client.with_key(user_key(number)), record, chance);
+            let context =
+                crowd.context(&door().client.with_key(user_key(generation, number)), record, chance);
             crowd.tasks.push(tokio::spawn(reader::run(context)));
         }
         for number in 0..mix.echoes {
-            let context = crowd.context(&door().client.with_key(user_key(number)), record, chance);
+            let context =
+                crowd.context(&door().client.with_key(user_key(generation, number)), record, chance);
             let raw = doors.iter().map(|door| door.raw.clone()).collect();
-            crowd.tasks.push(tokio::spawn(echo::run(context, raw, user_key(number))));
+            crowd.tasks.push(tokio::spawn(echo::run(context, raw, user_key(generation, number))));
         }
         crowd
     }
 
     fn context(&mut self, client: &Client, record: &Record, chance: &mut Chance) -> Context {
-        self.identities.push(client.identity());
+        self.identities.insert(client.identity());
         Context {
             client: client.clone(),
             record: record.clone(),
             chance: chance.split(),
             stop: Arc::clone(&self.stop),
         }
+    }
+
+    /// Who they are.
+    #[must_use]
+    pub fn identities(&self) -> BTreeSet<Identity> {
+        self.identities.clone()
     }
 
     /// Lets every call under way come to its end, so that each is recorded.

@@ -148,6 +148,11 @@ impl Observed {
         self.maybe_granted = self.maybe_granted.saturating_add(u64::from(max));
     }
 
+    /// An assign was answered so late that up to so many leases it was granted had run out before.
+    pub fn maybe_told(&mut self, leases: u16) {
+        self.maybe_granted = self.maybe_granted.saturating_add(u64::from(leases));
+    }
+
     /// Anything else about one process. Without an `end` it got no answer.
     pub fn acted(&mut self, process: ProcessId, seen: Seen) {
         self.maybes += u64::from(seen.end.is_none());

@@ -6,7 +6,7 @@ use colony_node::client::Client;
 use colony_protocol::{model::State, query::Query, reply::Answer};
 use colony_simulations::chance::Chance;
 use colony_tests::{
-    crowd::{Crowd, Door, Mix, Record, record_end, register},
+    crowd::{Crowd, Door, Mix, Record, record_end},
     observed::clock::Moment,
 };
 
@@ -14,6 +14,9 @@ use colony_tests::{
 const DRAIN: Duration = Duration::from_secs(180);
 /// How long a colony may take to answer after a fault: the election, and the patience of a client whose node went away.
 const RECOVERY: Duration = Duration::from_secs(20);
+
+/// By how many nanoseconds two submits may stand in another order than that of their answers.
+const SLACK: i64 = 1_000_000_000;
 
 /// One run.
 pub(crate) struct Run {
@@ -46,7 +49,7 @@ impl Run {
     /// Makes members of a crowd, and sets it to work.
     pub(crate) async fn crowd(&mut self, doors: &[Door], mix: Mix) -> Crowd {
         self.generation += 1;
-        register(&doors[0].client, 8, mix.executors, self.generation).await.unwrap();
+        Crowd::register(&doors[0].client, mix, self.generation).await.unwrap();
         Crowd::start(doors, mix, self.generation, &self.record, &mut self.chance)
     }
 
@@ -56,7 +59,10 @@ impl Run {
         loop {
             let first = {
                 let observed = self.record.observed();
-                let after = observed.acknowledged().iter().filter(|submit| submit.begin > fault);
+                // The newest first: a long run has many, and they stand in the order of their answers, nearly.
+                let newest = observed.acknowledged().iter().rev();
+                let newest = newest.take_while(|submit| submit.end.0 > fault.0 - SLACK);
+                let after = newest.filter(|submit| submit.begin > fault);
                 after.map(|submit| submit.end).min()
             };
             if let Some(end) = first {

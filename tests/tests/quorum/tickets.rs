@@ -1,0 +1,60 @@
+//! Tickets that must not let anybody in: forged, expired, used up, another colony's. Each is refused by name, and the
+//! colony stays as it was.
+
+use std::time::Duration;
+
+use colony_tests::{
+    cluster::{COLONY, Cluster, Member, Place},
+    outcome::{DEADLINE, run},
+};
+
+fn stranger() -> Member {
+    Member::new(90, Place::on_loopback())
+}
+
+#[track_caller]
+fn refused(ticket: &str, word: &str) {
+    let stranger = stranger();
+    let outcome = run(stranger.joining(ticket), None, DEADLINE).without_panic();
+    assert_ne!(outcome.code, Some(0), "{outcome:#?}");
+    let said = outcome.stderr.to_lowercase();
+    assert!(said.contains(word), "does not say `{word}`:\n{outcome:#?}");
+    assert!(said.contains("hint:"), "does not say what to do:\n{outcome:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ticket_that_is_not_good_any_more_lets_nobody_in() {
+    let cluster = Cluster::start(1).await;
+    let founder = &cluster.members[0];
+
+    // A character changed, and one whose letters are right but whose signature is another's.
+    let good = founder.invite(&["--uses", "1"]);
+    let mut wrong: Vec<char> = good.chars().collect();
+    let place = wrong.len() / 2;
+    wrong[place] = if wrong[place] == 'a' { 'b' } else { 'a' };
+    refused(&wrong.into_iter().collect::<String>(), "ticket");
+
+    // Over after a second.
+    let short = founder.invite(&["--ttl", "1s"]);
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    refused(&short, "expired");
+
+    // For one, and one came.
+    let mut first = Member::new(1, Place::on_loopback());
+    first.join(&good);
+    refused(&good, "used");
+
+    // Of another colony, whose founder is asked by somebody who is sent here.
+    let mut other = Member::new(2, Place::on_loopback());
+    other.init("elsewhere");
+    other.up();
+    let elsewhere = other.invite(&[]);
+    other.kill();
+    refused(&elsewhere, "reach");
+
+    // Nobody came in but the one.
+    let members = founder.run(&["members", "-o", "json"]).ok().json();
+    let names: Vec<&str> =
+        members.as_array().unwrap().iter().filter_map(|member| member["name"].as_str()).collect();
+    assert!(names.contains(&"node-1") && !names.contains(&"node-90"), "{COLONY}: {members:#}");
+}
