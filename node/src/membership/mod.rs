@@ -17,6 +17,7 @@ pub mod join;
 mod keeper;
 pub mod plan;
 mod seating;
+pub(crate) mod view;
 mod words;
 
 pub use any_node::AnyNode;

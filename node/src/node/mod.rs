@@ -60,10 +60,23 @@ pub struct Node {
     ground: Ground,
     /// Its colonies.
     replicas: Mutex<BTreeMap<Identity, Replica>>,
+    /// Lets go of the colonies when this is dropped without a shutdown.
+    ties: Ties,
     /// Talks to peers; `None` for a node that listens nowhere.
     network: Option<Network>,
     /// Says that the store's writer has ended.
     closed: oneshot::Receiver<()>,
+}
+
+/// Colonies and connections hold each other: a colony sends through the connections, and they bring it what others
+/// send. Dropping this ends that, so that a node that is only dropped leaves nothing behind.
+#[derive(Debug)]
+struct Ties(Peers);
+
+impl Drop for Ties {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl Node {
@@ -90,7 +103,8 @@ impl Node {
             replace_after: config.replace_after,
             runtime,
         };
-        let mut node = Self { ground, replicas: Mutex::default(), network: None, closed };
+        let ties = Ties(ground.peers.clone());
+        let mut node = Self { ground, ties, replicas: Mutex::default(), network: None, closed };
         if let Err(error) = node.begin(config, door).await {
             node.shutdown().await;
             return Err(error);
@@ -254,7 +268,7 @@ impl Node {
         self.ground.peers.close();
         let runtime = self.ground.runtime.clone();
         // The writer ends when the last handle of the store is gone.
-        drop((replicas, self.ground, self.replicas));
+        drop((replicas, self.ground, self.replicas, self.ties));
         if runtime.timeout(CLOSE_PATIENCE, self.closed).await.is_none() {
             tracing::warn!("the store did not close in time; what was acknowledged is on disk");
         }

@@ -104,6 +104,7 @@ impl Replica {
             view.clone(),
             consensus.clone(),
             coordinator.clone(),
+            ground.peers.clone(),
             runtime.clone(),
             ground.identity,
         ));

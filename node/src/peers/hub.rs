@@ -124,6 +124,11 @@ impl Hub {
         self.keep(*colony, BTreeMap::new());
     }
 
+    /// Lets go of all colonies. They hold this in turn, so whoever forgets to would keep them for ever.
+    pub(super) fn forget_all(&self) {
+        lock(&self.colonies).clear();
+    }
+
     /// The colony a request is for, if its sender is heard there; otherwise the answer that it is not.
     pub(super) fn admit(&self, from: &Identity, address: &Address) -> Result<Arc<Seat>, Vec<u8>> {
         let deaf = |why: &str| Status::Deaf.with(why.as_bytes());

@@ -154,9 +154,10 @@ impl Peers {
         self.hub.session(peer).map(|session| session.path())
     }
 
-    /// Ends all streams and dials nobody any more.
+    /// Ends all streams, dials nobody any more and lets go of every colony.
     pub fn close(&self) {
         self.hub.closing.cancel();
+        self.hub.forget_all();
     }
 }
 

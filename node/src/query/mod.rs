@@ -17,17 +17,16 @@ use colony_protocol::{
     bounded::Text,
     colony::Colony,
     identity::Identity,
-    model::{
-        Name, Process, RegisteredFunction, StoredLogLine, Workflow,
-        member::{Member, MemberView, Seat},
-    },
+    model::{Name, Process, RegisteredFunction, StoredLogLine, Workflow, member::MemberView},
     query::{PAGE_MAX, Query, Selector},
     refusal::Refusal,
     reply::{Answer, Status},
 };
 use colony_store::{ColonyView, StoreFailure};
 
-use crate::{consensus::Consensus, coordinator::Coordinator, runtime::Runtime};
+use crate::{
+    consensus::Consensus, coordinator::Coordinator, membership::view, peers::Peers, runtime::Runtime,
+};
 
 /// Most bytes of rows one answer carries, by a rough count: half a frame, so that encoding never exceeds one.
 const ANSWER_BYTES_MAX: usize = colony_protocol::rpc::OUTCOME_MAX / 2;
@@ -41,6 +40,8 @@ pub struct Desk {
     consensus: Consensus,
     /// Told who was heard, and where watchers wait.
     coordinator: Coordinator,
+    /// How other nodes are reached.
+    peers: Peers,
     /// Time.
     runtime: Runtime,
     /// This node.
@@ -54,10 +55,11 @@ impl Desk {
         view: ColonyView,
         consensus: Consensus,
         coordinator: Coordinator,
+        peers: Peers,
         runtime: Runtime,
         node: Identity,
     ) -> Self {
-        Self { view, consensus, coordinator, runtime, node }
+        Self { view, consensus, coordinator, peers, runtime, node }
     }
 
     /// Answers a question. A watch is answered with what is there now; see [`Desk::await_news`].
@@ -99,17 +101,10 @@ impl Desk {
         }
     }
 
-    /// All members as the colony knows them.
+    /// All members as this node sees them.
     fn members(&self) -> Result<Vec<MemberView>, Refusal> {
-        let colony = self.colony()?;
-        let view = |member: &Member| MemberView {
-            member: member.clone(),
-            seat: Seat::None,
-            path: None,
-            rtt: None,
-            last_heard: None,
-        };
-        Ok(colony.members().map(view).collect())
+        let metrics = self.consensus.metrics().borrow().clone();
+        Ok(view::members(&*self.colony()?, &metrics, &self.peers, &self.node, &self.runtime))
     }
 
     /// Checks that the caller may read, and remembers that it was heard.

@@ -4,10 +4,12 @@
 //! here sleeps to let something happen: tests wait for answers, and a bound on the wait makes a lost wake-up a failure.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
+mod cluster;
 mod full_disk;
 mod joining;
 mod lab;
 mod lasting;
+mod membership;
 mod programs;
 mod rules;
 mod waiting;
