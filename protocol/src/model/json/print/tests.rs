@@ -341,7 +341,7 @@ fn the_status_has_the_promised_keys() {
     assert_eq!((&shown["waiting"], &shown["running"]), (&json!(1), &json!(2)));
     assert_eq!(
         (&shown["voters"], &shown["learners"]),
-        (&json!([{"id": EXECUTOR.to_hex(), "name": EXECUTOR.to_hex()}]), &json!([]))
+        (&json!([{"id": EXECUTOR.to_hex(), "name": "node1"}]), &json!([]))
     );
     let headless = Status { coordinator: None, ..row.clone() };
     assert_eq!(status(&headless, |_| None)["coordinator"], Value::Null);
