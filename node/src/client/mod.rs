@@ -1,7 +1,8 @@
 //! What a member uses to talk to a colony: it signs, sends, retries and decodes.
 //!
 //! [`Client`] is cheap to clone and works over any [`Transport`]: a libp2p connection, or a direct call within the
-//! process. A request that got no answer is sent again with the same request id, so it is never carried out twice.
+//! process. A request that got no answer is sent again with the same request id, to another node where one is known, so
+//! it is never carried out twice.
 
 mod local;
 mod remote;
@@ -23,7 +24,7 @@ use colony_protocol::{
     time::{Span, Timestamp},
 };
 
-use crate::runtime::Runtime;
+use crate::{net::Multiaddr, runtime::Runtime};
 
 pub use local::Local;
 pub use remote::{Mode, Remote};
@@ -35,6 +36,14 @@ pub type Answering = Pin<Box<dyn Future<Output = Result<Vec<u8>, TransportError>
 pub trait Transport: Send + Sync + std::fmt::Debug + 'static {
     /// Sends one request; resolves within `timeout`.
     fn call(&self, request: Vec<u8>, timeout: Duration) -> Answering;
+
+    /// How many nodes there are to ask.
+    fn nodes(&self) -> usize {
+        1
+    }
+
+    /// Where more nodes of the colony are.
+    fn learn(&self, _addresses: Vec<Multiaddr>) {}
 }
 
 /// Why no answer came.
@@ -74,10 +83,15 @@ pub enum ClientError {
 const LIFETIME: Span = Span::from_secs(30);
 /// How long one attempt waits for an answer beyond the time the request itself may wait.
 const ATTEMPT: Duration = Duration::from_secs(10);
-/// Attempts per call. With [`RETRY_PAUSE`] growing they cover an election or the restart of a node: eight seconds.
-const ATTEMPTS: u32 = 6;
+/// The same for the first attempt where there is another node to ask; doubled for each further one, so that a colony
+/// that is only slow is not asked ever more often.
+const STALL: Duration = Duration::from_secs(2);
+/// How long a call is tried again after it failed first: an election, or the restart of a node.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// Pause before the second attempt; doubled for each further one.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
+/// The longest such pause.
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// A member's connection to one colony.
 #[derive(Clone, Debug)]
@@ -150,9 +164,21 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn query(&self, query: &Query) -> Result<Answer, ClientError> {
+        self.ask(self.question, query).await
+    }
+
+    /// Asks the node at the other end what it knows now. It may be behind, and it may answer when nobody coordinates.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn query_stale(&self, query: &Query) -> Result<Answer, ClientError> {
+        self.ask(query::STALE_KIND, query).await
+    }
+
+    async fn ask(&self, kind: &str, query: &Query) -> Result<Answer, ClientError> {
         let wait = if let Query::Watch { wait, .. } = query { *wait } else { Span::ZERO };
         let payload = query.encode().map_err(EnvelopeError::from)?;
-        match self.call(self.question, payload, wait).await? {
+        match self.call(kind, payload, wait).await? {
             Response::Answer(answer) => Ok(answer),
             Response::Reply(_) => Err(ClientError::Unexpected("a reply to a question")),
         }
@@ -160,32 +186,54 @@ impl Client {
 
     async fn call(&self, kind: &str, payload: Vec<u8>, wait: Span) -> Result<Response, ClientError> {
         let (signed, expires) = self.sign(kind, payload, wait)?;
-        let patience = wait.to_std().saturating_add(ATTEMPT);
-        let mut pause = RETRY_PAUSE;
-        let mut attempt = 1;
+        let wait = wait.to_std();
+        let (mut pause, mut stall) = (RETRY_PAUSE, STALL);
+        // Time spent since it failed first.
+        let mut spent: Option<Duration> = None;
         loop {
+            let begun = self.runtime.elapsed();
+            let patience = if self.transport.nodes() > 1 { stall.min(ATTEMPT) } else { ATTEMPT };
             // After its expiry the colony refuses the request; an answer cannot come later either.
             let left = expires.since(self.runtime.now()).to_std();
-            let failure = match self.transport.call(signed.clone(), patience.min(left)).await {
+            let attempt = wait.saturating_add(patience).min(left);
+            let failure = match self.transport.call(signed.clone(), attempt).await {
                 Ok(bytes) => match rpc::decode_outcome(&bytes).map_err(EnvelopeError::from)? {
-                    Err(refusal @ (Refusal::Unavailable(_) | Refusal::Busy(_))) => {
-                        ClientError::Refused(refusal)
-                    }
+                    Err(refusal) if self.may_differ_elsewhere(&refusal) => ClientError::Refused(refusal),
                     outcome => return Ok(outcome?),
                 },
                 // Nobody listens: trying again at once does not help, and a person waits. But a node that was
                 // there a moment ago is probably starting again.
-                Err(error @ TransportError::Unreachable(_)) if attempt == 1 => return Err(error.into()),
+                Err(error @ TransportError::Unreachable(_)) if spent.is_none() => return Err(error.into()),
                 Err(error) => ClientError::Transport(error),
             };
+            let took = self.runtime.elapsed().saturating_sub(begun);
+            // A long poll that was held for a while had found somebody.
+            let before = if took > PATIENCE { Duration::ZERO } else { spent.unwrap_or_default() + took };
             let left = expires.since(self.runtime.now()).to_std();
-            if attempt == ATTEMPTS || left <= pause {
+            if before >= PATIENCE || left <= pause {
                 return Err(failure);
             }
-            attempt += 1;
+            spent = Some(before + pause);
             self.runtime.sleep(self.jitter(pause)).await;
-            pause = pause.saturating_mul(2);
+            pause = pause.saturating_mul(2).min(RETRY_PAUSE_MAX);
+            stall = stall.saturating_mul(2);
         }
+    }
+
+    /// Whether another node, or the same a little later, may say something else.
+    fn may_differ_elsewhere(&self, refusal: &Refusal) -> bool {
+        match refusal {
+            Refusal::Unavailable(_) | Refusal::Busy(_) => true,
+            // This disk has failed, or this node was sent away: the colony's other nodes go on.
+            Refusal::Storage(_) => self.transport.nodes() > 1,
+            Refusal::Denied { by, .. } => *by != self.identity() && self.transport.nodes() > 1,
+            _ => false,
+        }
+    }
+
+    /// Says where more nodes of the colony are.
+    pub fn learn(&self, addresses: Vec<Multiaddr>) {
+        self.transport.learn(addresses);
     }
 
     /// Between half of a pause and all of it, so that those who failed together do not come back together.

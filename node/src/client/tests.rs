@@ -84,5 +84,6 @@ async fn nobody_there_is_told_at_once_but_a_node_that_went_away_is_waited_for() 
 async fn the_last_failure_is_told_when_all_attempts_failed() {
     let (result, sent) = play((0..20).map(|_| broken())).await;
     assert!(matches!(result, Err(ClientError::Transport(TransportError::Broken(_)))));
-    assert_eq!(sent.len(), usize::try_from(ATTEMPTS).unwrap());
+    // After pauses of a quarter of a second, half, one, and then two seconds each, a little less by chance.
+    assert!((9..=16).contains(&sent.len()), "{}", sent.len());
 }

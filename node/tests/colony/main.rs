@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
 mod cluster;
+mod failover;
 mod full_disk;
 mod joining;
 mod lab;
@@ -12,5 +13,6 @@ mod lasting;
 mod membership;
 mod programs;
 mod rules;
+mod trio;
 mod waiting;
 mod watching;

@@ -1,6 +1,8 @@
 //! A client's connection to a colony over libp2p.
 //!
-//! [`Remote`] is a handle; two tasks do the work and end when the last handle is dropped. The *swarm's* task dials,
+//! [`Remote`] knows any number of nodes and talks to one of them, until it is told that this one is of no use; then
+//! another has its turn. For each node it talks to, two tasks do the work and end when the last handle is
+//! dropped. The *swarm's* task dials,
 //! lazily, and tells whether anybody listens. The *connector* takes calls in order, asks for a connection when there is
 //! none, and keeps one stream with many requests under way (or, if asked to, opens a substream per request).
 //!
@@ -9,20 +11,28 @@
 mod connector;
 mod dial;
 mod link;
+mod nodes;
 mod swarm;
+mod way;
 
-use std::time::Duration;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use colony_protocol::rpc::REQUEST_MAX;
+use colony_protocol::{refusal::Refusal, rpc};
 use libp2p::Multiaddr;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
-use self::connector::Connector;
+use self::nodes::Nodes;
 use super::{Answering, Transport, TransportError};
 use crate::runtime::Runtime;
 
-/// Calls that wait for the connector. Callers wait, within their timeouts, while it is full.
-const CALLS: usize = 1024;
+/// Most bytes of a refusal. Larger outcomes are not looked into.
+const REFUSAL_MAX: usize = 1024;
+/// Why nobody can be asked.
+const NO_ADDRESS: &str = "no address is known";
 
 /// Which of the two protocols carries the requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,10 +44,11 @@ pub enum Mode {
     PerRequest,
 }
 
-/// A client's connection to the node that answers first at one of some addresses.
+/// A client's connections to the nodes of a colony, one used at a time.
 #[derive(Clone, Debug)]
 pub struct Remote {
-    calls: mpsc::Sender<Call>,
+    nodes: Arc<Mutex<Nodes>>,
+    mode: Mode,
     runtime: Runtime,
 }
 
@@ -49,7 +60,8 @@ struct Call {
 }
 
 impl Remote {
-    /// A connection that is made when the first request is sent, and again whenever it broke.
+    /// A connection that is made when the first request is sent, and again whenever it broke. Addresses that end in
+    /// the same peer id lead to one node, and those without one as well.
     #[must_use]
     pub fn connect(addresses: Vec<Multiaddr>, runtime: Runtime) -> Self {
         Self::connect_with(addresses, Mode::default(), runtime)
@@ -58,30 +70,62 @@ impl Remote {
     /// The same with a chosen protocol.
     #[must_use]
     pub fn connect_with(addresses: Vec<Multiaddr>, mode: Mode, runtime: Runtime) -> Self {
-        let (calls, waiting) = mpsc::channel(CALLS);
-        let connector = Connector::new(waiting, addresses, mode, runtime.clone());
-        runtime.spawn("client", connector.run());
-        Self { calls, runtime }
+        let remote = Self { nodes: Arc::default(), mode, runtime };
+        remote.learn(addresses);
+        remote
+    }
+
+    fn nodes(&self) -> MutexGuard<'_, Nodes> {
+        // Nothing below can leave the list half changed.
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Transport for Remote {
     fn call(&self, request: Vec<u8>, timeout: Duration) -> Answering {
-        let Self { calls, runtime } = self.clone();
+        let remote = self.clone();
         Box::pin(async move {
-            if request.len() > REQUEST_MAX {
-                // A node would close the connection, and with it break calls that are all right.
-                let why = format!("a request of {} bytes is above the limit of {REQUEST_MAX}", request.len());
-                return Err(TransportError::Broken(why));
+            let end = remote.runtime.elapsed().saturating_add(timeout);
+            let mut failures = Vec::new();
+            let mut tried = BTreeSet::new();
+            loop {
+                let next = remote.nodes().next(&tried, remote.mode, &remote.runtime);
+                let Some((place, way)) = next else {
+                    let why = if failures.is_empty() { NO_ADDRESS.to_owned() } else { failures.join("; ") };
+                    return Err(TransportError::Unreachable(why));
+                };
+                tried.insert(place);
+                let left = end.saturating_sub(remote.runtime.elapsed());
+                let outcome = way.call(request.clone(), left).await;
+                if outcome.as_ref().map_or(true, |bytes| is_useless(bytes)) {
+                    // For all that follow, whatever becomes of this one.
+                    remote.nodes().leave(place);
+                }
+                match outcome {
+                    Err(TransportError::Unreachable(why)) => failures.push(why),
+                    outcome => return outcome,
+                }
             }
-            let (answer, outcome) = oneshot::channel();
-            let answered = runtime.timeout(timeout, async {
-                calls.send(Call { request, answer }).await.map_err(|_| gone())?;
-                outcome.await.unwrap_or_else(|_| Err(gone()))
-            });
-            answered.await.unwrap_or(Err(TransportError::TimedOut(timeout)))
         })
     }
+
+    fn nodes(&self) -> usize {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    fn learn(&self, addresses: Vec<Multiaddr>) {
+        self.nodes().learn(addresses);
+    }
+}
+
+/// Whether an outcome says that this node cannot help: it finds no coordinator, its disk has failed, or it was sent
+/// away.
+fn is_useless(outcome: &[u8]) -> bool {
+    outcome.len() <= REFUSAL_MAX
+        && matches!(
+            rpc::decode_outcome(outcome),
+            Ok(Err(Refusal::Unavailable(_) | Refusal::Storage(_) | Refusal::Denied { .. }))
+        )
 }
 
 impl Call {

@@ -35,6 +35,9 @@ use crate::{
     runtime::{Runtime, Task},
 };
 
+/// How often the node is asked whether it is there, and how long it may take to say so: a long poll waits for minutes
+/// without a word, and a node that stopped must be noticed before somebody else misses the work.
+const PING: Duration = Duration::from_secs(2);
 /// Orders that wait for the swarm's task; the connector waits while it is full.
 const ORDERS: usize = 64;
 /// How long a connection without streams is kept.
@@ -124,7 +127,7 @@ fn swarm(
         limits: connection_limits::Behaviour::new(limits),
         rpc: net::rpc(codec, ProtocolSupport::Outbound),
         streams: streams::Behaviour::new(&[]),
-        ping: ping::Behaviour::default(),
+        ping: ping::Behaviour::new(ping::Config::new().with_interval(PING).with_timeout(PING)),
     };
     let config = net::swarm_config(runtime)
         .with_idle_connection_timeout(IDLE_CONNECTION)
