@@ -6,11 +6,16 @@
 //!
 //! Source: ColonyOS `internal/crypto` (secp256k1 with public-key recovery, SHA3-256).
 
+mod comb;
+mod signer;
+
 use std::{fmt, str::FromStr};
 
-use k256::ecdsa::{RecoveryId, SigningKey, VerifyingKey};
+use k256::ecdsa::{SigningKey, VerifyingKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha3::{Digest as _, Sha3_256};
+
+pub use signer::{KnownSigner, Signer};
 
 /// Bytes of a hash, an identity and a secret key.
 pub const HASH_LEN: usize = 32;
@@ -176,16 +181,15 @@ impl Signature {
     /// [`IdentityError::Signature`] if `r` or `s` is out of range, `s` is high, the recovery id is above 3, or
     /// no key fits.
     pub fn recover(&self, digest: &Digest) -> Result<Identity, IdentityError> {
-        let (scalars, id) = self.0.split_at(SIGNATURE_LEN - 1);
-        let signature = k256::ecdsa::Signature::from_slice(scalars).map_err(|_| IdentityError::Signature)?;
-        // A high-S twin of a signature verifies too; accepting it would give one message two valid byte forms.
-        if signature.normalize_s() != signature {
-            return Err(IdentityError::Signature);
-        }
-        let id = id.first().copied().and_then(RecoveryId::from_byte).ok_or(IdentityError::Signature)?;
-        let key = VerifyingKey::recover_from_prehash(&digest.0, &signature, id)
-            .map_err(|_| IdentityError::Signature)?;
-        Ok(Identity::of_key(&key))
+        Ok(self.signer(digest)?.identity())
+    }
+
+    /// Recovers the key behind it, so that further signatures by it can be checked faster.
+    ///
+    /// # Errors
+    /// As [`Self::recover`].
+    pub fn signer(&self, digest: &Digest) -> Result<Signer, IdentityError> {
+        Signer::of(self, digest)
     }
 
     /// 130 lower-case hex characters, as ColonyOS sends signatures.

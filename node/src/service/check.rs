@@ -5,7 +5,7 @@ use colony_protocol::{
     command::Command,
     entry::Item,
     envelope::{Body, EnvelopeError, RequestId, Signed},
-    identity::Identity,
+    identity::{Digest, Identity, IdentityError, Signature},
     query::{self, Query},
     refusal::Refusal,
     rpc::REQUEST_MAX,
@@ -36,12 +36,15 @@ pub(super) enum Ask {
     Stale(Query),
 }
 
-/// Checks size and signature: who asks, and the body that was signed.
-pub(super) fn open(request: &[u8]) -> Result<(Identity, Body), Refusal> {
+/// Checks size and signature: who asks, and the body that was signed. `recover` says who made a signature.
+pub(super) fn open(
+    request: &[u8],
+    recover: impl FnOnce(&Signature, &Digest) -> Result<Identity, IdentityError>,
+) -> Result<(Identity, Body), Refusal> {
     if request.len() > REQUEST_MAX {
         return Err(EnvelopeError::TooLarge.into());
     }
-    Ok(Signed::from_bytes(request)?.verify()?)
+    Ok(Signed::from_bytes(request)?.verify_by(recover)?)
 }
 
 /// Reads a request that another voter has checked, and says who signed it by that voter's word. Voters trust each
@@ -120,7 +123,7 @@ mod tests {
 
     fn check(body: &Body) -> Result<Checked, Refusal> {
         let request = Signed::sign(body, &SecretKey::derive(b"member")).unwrap().to_bytes().unwrap();
-        let (by, body) = open(&request)?;
+        let (by, body) = open(&request, Signature::recover)?;
         super::body(request, by, body, &node(), NOW)
     }
 
@@ -164,8 +167,8 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_request_are_refused() {
-        assert!(open(b"").is_err());
-        assert!(open(&[0xff; 200]).is_err());
-        assert!(open(&vec![0; SIGNED_MAX + 1]).is_err());
+        assert!(open(b"", Signature::recover).is_err());
+        assert!(open(&[0xff; 200], Signature::recover).is_err());
+        assert!(open(&vec![0; SIGNED_MAX + 1], Signature::recover).is_err());
     }
 }

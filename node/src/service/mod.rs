@@ -10,6 +10,7 @@
 mod check;
 mod forward;
 mod route;
+mod signers;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,7 +22,7 @@ use colony_protocol::{
     bounded::Text,
     command::WAIT_MAX,
     envelope::EnvelopeError,
-    identity::Identity,
+    identity::{Identity, Signature},
     query::Query,
     refusal::Refusal,
     reply::{Outcome, Response},
@@ -43,6 +44,7 @@ use crate::{
 use check::Ask;
 use forward::Forwarded;
 use route::{Errand, Route};
+use signers::Signers;
 
 /// One colony as the service sees it.
 #[derive(Debug, Clone)]
@@ -106,6 +108,8 @@ struct Shared {
     runtime: Runtime,
     /// Requests under way.
     requests: TaskTracker,
+    /// Who signed lately.
+    signers: Signers,
 }
 
 impl Service {
@@ -120,6 +124,7 @@ impl Service {
                 expected: RwLock::default(),
                 runtime,
                 requests,
+                signers: Signers::default(),
             }),
         }
     }
@@ -149,12 +154,14 @@ impl Service {
         self.shared.requests.wait().await;
     }
 
-    /// Carries out one request, here or at the member that coordinates.
-    pub async fn answer(&self, request: Vec<u8>) -> Vec<u8> {
+    /// Carries out one request, which `deliverer` sent, here or at the member that coordinates.
+    pub async fn answer(&self, deliverer: PeerId, request: Vec<u8>) -> Vec<u8> {
         let _under_way = self.shared.requests.token();
         let arrived = self.shared.runtime.elapsed();
         let checked = self.check(move |service| {
-            let (by, body) = check::open(&request)?;
+            let signers = &service.shared.signers;
+            let (by, body) =
+                check::open(&request, |signature, digest| signers.recover(deliverer, signature, digest))?;
             let colony = service.colony(&body.colony)?;
             let node = service.shared.node;
             Ok((colony, check::body(request, by, body, &node, service.shared.runtime.now())?))
@@ -184,7 +191,11 @@ impl Service {
             let Forwarded { hops, waited, by, request } = forward::decode(bytes)?;
             let colony = service.colony(&id)?;
             let vouched = colony.consensus.is_voter(&from);
-            let (by, body) = if vouched { check::vouched(&request, by)? } else { check::open(&request)? };
+            let (by, body) = if vouched {
+                check::vouched(&request, by)?
+            } else {
+                check::open(&request, Signature::recover)?
+            };
             if body.colony != id {
                 return Err(EnvelopeError::WrongColony.into());
             }
@@ -237,9 +248,9 @@ impl Service {
 }
 
 impl Handler for Service {
-    fn handle(&self, _from: PeerId, request: Vec<u8>) -> Handling {
+    fn handle(&self, from: PeerId, request: Vec<u8>) -> Handling {
         let service = self.clone();
-        Box::pin(async move { service.answer(request).await })
+        Box::pin(async move { service.answer(from, request).await })
     }
 
     fn overloaded(&self) -> Vec<u8> {
