@@ -6,12 +6,27 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
+/// Room for an ordinary value, a process for example: a buffer that grows from nothing is copied six times on the way.
+pub const ROOM: usize = 512;
+
 /// Encodes a value. Field names are written out, so old and new versions read each other.
 ///
 /// # Errors
 /// [`CodecError`] if the value cannot be represented; no type of this crate does that.
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
-    serde_cbor::to_vec(value).map_err(|error| CodecError(error.to_string()))
+    encode_behind(&[], ROOM, value)
+}
+
+/// Encodes a value behind some bytes. `room` is about how many bytes the value will take.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_behind<T: Serialize>(start: &[u8], room: usize, value: &T) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = Vec::with_capacity(start.len().saturating_add(room));
+    bytes.extend_from_slice(start);
+    let encoded = value.serialize(&mut serde_cbor::Serializer::new(&mut bytes));
+    encoded.map_err(|error| CodecError(error.to_string()))?;
+    Ok(bytes)
 }
 
 /// Decodes exactly one value from all of `bytes`.

@@ -101,7 +101,8 @@ impl Signed {
     /// # Errors
     /// [`EnvelopeError::Codec`] or [`EnvelopeError::TooLarge`].
     pub fn sign(body: &Body, key: &SecretKey) -> Result<Self, EnvelopeError> {
-        let body = Bytes::new(codec::encode(body)?).map_err(|_| EnvelopeError::TooLarge)?;
+        let body = codec::encode_behind(&[], body.payload.len().saturating_add(codec::ROOM), body)?;
+        let body = Bytes::new(body).map_err(|_| EnvelopeError::TooLarge)?;
         let signature = key.sign(&Self::digest(&body));
         Ok(Self { body, signature })
     }
@@ -111,7 +112,7 @@ impl Signed {
     /// # Errors
     /// [`EnvelopeError::Codec`] or [`EnvelopeError::TooLarge`].
     pub fn to_bytes(&self) -> Result<Vec<u8>, EnvelopeError> {
-        let bytes = codec::encode(self)?;
+        let bytes = codec::encode_behind(&[], self.body.len().saturating_add(codec::ROOM), self)?;
         if bytes.len() > SIGNED_MAX {
             return Err(EnvelopeError::TooLarge);
         }

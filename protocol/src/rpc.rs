@@ -7,7 +7,7 @@
 use crate::{
     codec::{self, CodecError},
     envelope::SIGNED_MAX,
-    reply::Outcome,
+    reply::{Outcome, Reply, Response},
 };
 
 /// One substream per request.
@@ -24,7 +24,11 @@ pub const OUTCOME_MAX: usize = 16 * 1024 * 1024;
 /// # Errors
 /// See [`codec::encode`].
 pub fn encode_outcome(outcome: &Outcome) -> Result<Vec<u8>, CodecError> {
-    codec::encode(outcome)
+    let values = match outcome {
+        Ok(Response::Reply(Reply::Assigned { processes, .. })) => processes.len(),
+        _ => 1,
+    };
+    codec::encode_behind(&[], codec::ROOM.saturating_mul(values), outcome)
 }
 
 /// Reads an outcome from the wire.

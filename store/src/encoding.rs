@@ -16,11 +16,25 @@ const VERSION: u8 = 1;
 
 /// Puts the version in front of an encoded value.
 pub(crate) fn seal<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreFailure> {
-    let body = codec::encode(value).map_err(|error| StoreFailure::damaged(error.to_string()))?;
-    let mut bytes = Vec::with_capacity(body.len().saturating_add(1));
-    bytes.push(VERSION);
-    bytes.extend_from_slice(&body);
-    Ok(bytes)
+    seal_large(codec::ROOM, value)
+}
+
+/// The same for a value that takes about `room` bytes.
+fn seal_large<T: Serialize>(room: usize, value: &T) -> Result<Vec<u8>, StoreFailure> {
+    codec::encode_behind(&[VERSION], room, value).map_err(|error| StoreFailure::damaged(error.to_string()))
+}
+
+/// About how many bytes an entry takes on disk.
+fn room_for(payload: &PayloadToWrite<'_>) -> usize {
+    /// Names, lengths and the signer beside the bytes of a request.
+    const ITEM: usize = 64;
+    match payload {
+        PayloadToWrite::Batch(batch) => {
+            let items = batch.items.iter().map(|item| item.signed.len().saturating_add(ITEM));
+            items.fold(codec::ROOM, usize::saturating_add)
+        }
+        PayloadToWrite::Blank | PayloadToWrite::Membership(_) => codec::ROOM,
+    }
 }
 
 /// Reads a sealed value; `what` names it in the error.
@@ -161,7 +175,7 @@ pub(crate) fn seal_entry<C: ColonyTypes>(entry: &openraft::Entry<C>) -> Result<V
         EntryPayload::Membership(membership) => PayloadToWrite::Membership(membership.into()),
     };
     let leader = entry.log_id.leader_id;
-    seal(&EntryToWrite { term: leader.term, leader: leader.node_id, payload })
+    seal_large(room_for(&payload), &EntryToWrite { term: leader.term, leader: leader.node_id, payload })
 }
 
 /// An entry from its bytes and the index it was found at.

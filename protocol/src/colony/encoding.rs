@@ -45,10 +45,8 @@ impl RowError {
 
 /// A value behind its version.
 pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    let mut row = vec![VERSION];
     // Rows consist of structs, texts and numbers, for which the encoder has no error.
-    row.append(&mut codec::encode(value).unwrap_or_default());
-    row
+    codec::encode_behind(&[VERSION], codec::ROOM, value).unwrap_or_default()
 }
 
 /// The value behind a version.
