@@ -43,6 +43,9 @@ pub(crate) struct Pending {
     archive_bytes: usize,
     now: Timestamp,
     last_cut: Timestamp,
+    /// The highest process number when the last cut was made: processes above it have no row on disk. Unknown, and so
+    /// above all, until a cut is made.
+    on_disk: u64,
     /// Counts cuts; what was changed since the last one belongs to the next.
     generation: u64,
     committed: u64,
@@ -64,6 +67,7 @@ impl Pending {
             archive_bytes: 0,
             now,
             last_cut: now,
+            on_disk: u64::MAX,
             generation: 0,
             committed: 0,
             overlay: Overlay::default(),
@@ -142,8 +146,14 @@ impl Pending {
         let mut edits = std::mem::take(&mut self.archive);
         edits.reserve(self.touched.len().saturating_add(1));
         for key in std::mem::take(&mut self.touched) {
-            edits.push(colony.row(&key).map_or(Edit::DropRow(key), |bytes| Edit::Row(key, bytes.into())));
+            match colony.row(&key) {
+                Some(bytes) => edits.push(Edit::Row(key, bytes.into())),
+                // Came and went between two cuts: there is nothing to remove, and looking costs as much as writing.
+                None if matches!(key, RowKey::Process(number) if number > self.on_disk) => {}
+                None => edits.push(Edit::DropRow(key)),
+            }
         }
+        self.on_disk = colony.last_process_number();
         edits.push(self.applied_fact()?);
         self.archive_bytes = 0;
         self.dirty = false;
