@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use colony_node::client::ClientError;
 use colony_protocol::{query::Query, refusal::Refusal, reply::Answer};
+use tokio::sync::oneshot;
 
 use crate::{
     lab::{self, LONG, ask, close, submission, submit, take, within, work},
@@ -35,10 +36,15 @@ async fn long_polls_move_to_the_next_coordinator_by_themselves() {
     let polls: Vec<_> = (0..3)
         .map(|number| {
             let executor = trio.client(lab::executor_key(number), number);
-            tokio::spawn(async move { executor.assign(ask(LONG)).await })
+            let (done, got) = oneshot::channel();
+            trio.runtime.spawn("poll", async move {
+                done.send(executor.assign(ask(LONG)).await).ok();
+            });
+            got
         })
         .collect();
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // So that all three are parked; if one came later the test would still hold.
+    trio.runtime.sleep(Duration::from_millis(500)).await;
     let coordinator = trio.coordinator().await;
     trio.kill(coordinator).await;
 

@@ -104,7 +104,10 @@ mod tests {
 
     fn address(port: u16, peer: Option<PeerId>) -> Multiaddr {
         let address: Multiaddr = format!("/ip4/127.0.0.1/tcp/{port}").parse().unwrap();
-        peer.map_or(address.clone(), |peer| address.with(Protocol::P2p(peer)))
+        match peer {
+            Some(peer) => address.with(Protocol::P2p(peer)),
+            None => address,
+        }
     }
 
     #[tokio::test]
