@@ -259,6 +259,20 @@ impl Consensus {
         metrics.membership_config.membership().voter_ids().any(|voter| voter.0 == *member)
     }
 
+    /// True if it is final, as far as this node knows, that it does not vote in a group that has voters.
+    #[must_use]
+    pub fn is_unseated(&self) -> bool {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow();
+        let stored = &metrics.membership_config;
+        let final_at = stored.log_id().map(|log_id| log_id.index);
+        let mut voters = stored.membership().voter_ids().peekable();
+        final_at.is_some()
+            && metrics.last_applied.map(|applied| applied.index) >= final_at
+            && voters.peek().is_some()
+            && voters.all(|voter| voter != self.me)
+    }
+
     /// What the engine tells about itself, as it changes.
     #[must_use]
     pub fn metrics(&self) -> watch::Receiver<Metrics> {

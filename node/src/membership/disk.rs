@@ -8,7 +8,10 @@
 use colony_protocol::{
     colony::Colony,
     identity::Identity,
-    model::member::{Member, StoreId},
+    model::{
+        Name,
+        member::{Member, Role, StoreId},
+    },
 };
 
 /// The colony let this node in on another disk, or not at all any more.
@@ -18,10 +21,14 @@ pub enum NotLetIn {
     /// The disk is another.
     #[error(
         "this node's data is not what the colony knows it by: its disk was wiped or replaced ({known} is now {found}); \
-         it has forgotten how it voted and must come in anew: ask the colony's owner for a ticket and run \
-         `colony join TICKET`"
+         it has forgotten how it voted and must come in anew: ask the colony's owner for a ticket (`colony invite \
+         --role {} --name {name}`) and run `colony join TICKET`", role.word()
     )]
     OtherDisk {
+        /// What it is called.
+        name: Name,
+        /// What it is a member as.
+        role: Role,
         /// The disk that was let in.
         known: StoreId,
         /// The disk that is there.
@@ -38,12 +45,15 @@ pub enum NotLetIn {
     },
 }
 
-/// Checks what this node's own state says of it. A state without members says nothing: it is yet to be filled.
+/// Checks what this node's own state says of its disk. A state without members says nothing: it is yet to be filled. Nor
+/// does one in which this node is no member any more: it may have been let in again since, or its vote may still be
+/// needed to take its vote away.
 ///
 /// # Errors
-/// [`NotLetIn`].
+/// [`NotLetIn::OtherDisk`].
 pub fn check_disk(colony: &Colony, me: &Identity, store: StoreId) -> Result<(), NotLetIn> {
-    colony.member_by_id(me).map_or(Ok(()), |member| check_row(member, store))
+    let member = colony.member_by_id(me).filter(|member| member.is_active_node());
+    member.map_or(Ok(()), |member| check_row(member, store))
 }
 
 /// Checks a node's row against its disk.
@@ -55,7 +65,8 @@ pub fn check_row(member: &Member, store: StoreId) -> Result<(), NotLetIn> {
         return Err(NotLetIn::NoMember { why: member.state.word() });
     }
     if member.store != store {
-        return Err(NotLetIn::OtherDisk { known: member.store, found: store });
+        let Member { name, role, store: known, .. } = member;
+        return Err(NotLetIn::OtherDisk { name: name.clone(), role: *role, known: *known, found: store });
     }
     Ok(())
 }
@@ -64,10 +75,7 @@ pub fn check_row(member: &Member, store: StoreId) -> Result<(), NotLetIn> {
 mod tests {
     use colony_protocol::{
         identity::SecretKey,
-        model::{
-            Name,
-            member::{Addresses, MemberKey, MemberState, Role},
-        },
+        model::member::{Addresses, MemberKey, MemberState},
         time::Timestamp,
     };
 
@@ -96,7 +104,9 @@ mod tests {
         assert_eq!(check_row(&row(), DISK), Ok(()));
         let wiped = check_row(&row(), StoreId::from_bytes([2; 16])).unwrap_err();
         assert!(matches!(wiped, NotLetIn::OtherDisk { .. }));
-        assert!(wiped.to_string().contains("colony join TICKET"), "{wiped}");
+        for help in ["`colony invite --role voter --name node`", "`colony join TICKET`"] {
+            assert!(wiped.to_string().contains(help), "{wiped}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! consensus engine says who replicates and whose votes count. [`Keeper`] is the task that brings the second after the
 //! first on whichever node coordinates; the decision itself is the pure function [`plan`]. [`join`] is the other side:
 //! a machine with a ticket, or one that leaves. [`disk`] keeps a node from taking part under the name of a disk it no
-//! longer has.
+//! longer has, and `probe` asks the others when none of them speaks to this node any more.
 //!
 //! What may never happen: a node with an empty disk taken for the one that voted; a colony that loses its majority by
 //! a change of its own making.
@@ -16,6 +16,7 @@ mod health;
 pub mod join;
 mod keeper;
 pub mod plan;
+pub(crate) mod probe;
 mod seating;
 pub(crate) mod view;
 mod words;

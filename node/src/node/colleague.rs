@@ -1,11 +1,19 @@
 //! A colony on this node as its other members see it: their messages go to its engine, their clients' requests to the
 //! service.
 //!
-//! What may never happen: a message of somebody who has been sent away reaches the engine. Who is heard is looked up
-//! for each message, in the membership that votes and in the one that people decide; until a new member has either,
-//! it believes those it was told about.
+//! Who is heard is looked up for each message, in the membership that votes and in the one that people decide; until a
+//! new member has either, it believes those it was told about. A voter is heard until its vote is taken away, also if
+//! people have sent it away before: taking it away may need it.
+//!
+//! What may never happen: a message of somebody who was sent away and does not vote reaches the engine.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use colony_protocol::{identity::Identity, model::member::StoreId};
 use colony_store::{ColonyView, MemberId, MemberInfo, Snapshot, Vote};
@@ -15,8 +23,36 @@ use crate::{
     consensus::{Consensus, Types},
     net::Handling,
     peers::{Colleague, Deciding, Installing},
+    runtime::Runtime,
     service::Service,
 };
+
+/// When a coordinator last sent something to this node, on the steady clock.
+#[derive(Debug, Clone)]
+pub(super) struct Heard {
+    millis: Arc<AtomicU64>,
+    runtime: Runtime,
+}
+
+impl Heard {
+    /// As if one had been heard just now: a node that starts is given time.
+    pub(super) fn new(runtime: Runtime) -> Self {
+        let heard = Self { millis: Arc::default(), runtime };
+        heard.now();
+        heard
+    }
+
+    /// For how long none has been heard.
+    pub(super) fn silence(&self) -> Duration {
+        let last = Duration::from_millis(self.millis.load(Ordering::Relaxed));
+        self.runtime.elapsed().saturating_sub(last)
+    }
+
+    fn now(&self) {
+        let millis = u64::try_from(self.runtime.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.millis.store(millis, Ordering::Relaxed);
+    }
+}
 
 /// One colony's part in what peers send.
 pub(super) struct Glue {
@@ -30,6 +66,8 @@ pub(super) struct Glue {
     pub(super) view: ColonyView,
     /// Whom a new member believes.
     pub(super) known: Arc<[(Identity, MemberInfo)]>,
+    /// When a coordinator was last heard.
+    pub(super) heard: Heard,
     /// Where clients' requests go.
     pub(super) service: Service,
 }
@@ -44,12 +82,13 @@ impl Glue {
 
 impl Colleague for Glue {
     fn hears(&self, from: &Identity) -> bool {
-        if self.decided(from) == Some(false) {
-            return false;
+        if self.consensus.is_voter(from) {
+            return true;
         }
-        self.consensus.member(from).is_some()
-            || self.decided(from) == Some(true)
-            || (!self.consensus.has_members() && self.known.iter().any(|(known, _)| known == from))
+        self.decided(from).unwrap_or_else(|| {
+            self.consensus.member(from).is_some()
+                || (!self.consensus.has_members() && self.known.iter().any(|(known, _)| known == from))
+        })
     }
 
     fn store(&self) -> StoreId {
@@ -57,6 +96,7 @@ impl Colleague for Glue {
     }
 
     fn append(&self, entries: AppendEntriesRequest<Types>) -> Deciding<AppendEntriesResponse<MemberId>> {
+        self.heard.now();
         let raft = self.consensus.raft().clone();
         Box::pin(async move { raft.append_entries(entries).await })
     }
@@ -67,6 +107,7 @@ impl Colleague for Glue {
     }
 
     fn begin_snapshot(&self) -> Deciding<Box<Snapshot>> {
+        self.heard.now();
         let raft = self.consensus.raft().clone();
         Box::pin(async move { raft.begin_receiving_snapshot().await })
     }

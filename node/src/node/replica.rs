@@ -20,7 +20,7 @@ use colony_protocol::{
 use colony_store::{MemberInfo, Store};
 
 use super::{
-    colleague::Glue,
+    colleague::{Glue, Heard},
     config::{ColonyConfig, Founding, KnownPeer, StartError},
     founding,
     tending::Tending,
@@ -29,7 +29,7 @@ use crate::{
     client::{Client, Local},
     consensus::{Consensus, ELECTION_PATIENCE, ProposeError, Setup, Timing},
     coordinator::{Coordinator, Events},
-    membership::{Keeper, Parts, disk},
+    membership::{Keeper, Parts, disk, probe::Probe},
     net::{Multiaddr, PeerId},
     peers::Peers,
     query::Desk,
@@ -76,7 +76,7 @@ pub(super) struct Replica {
     /// Keeps its nodes in order.
     pub(super) keeper: Keeper,
     /// Whom a new member believes.
-    known: Arc<[(Identity, MemberInfo)]>,
+    pub(super) known: Arc<[(Identity, MemberInfo)]>,
     /// Set when this node takes no part in it any more.
     pub(super) ended: Arc<OnceLock<Refusal>>,
 }
@@ -134,6 +134,7 @@ impl Replica {
             known: Arc::clone(&known),
             ended: Arc::default(),
         };
+        let heard = Heard::new(runtime.clone());
         ground.peers.serve(
             config.id,
             Arc::new(Glue {
@@ -142,6 +143,7 @@ impl Replica {
                 consensus,
                 view: view.clone(),
                 known: Arc::clone(&known),
+                heard: heard.clone(),
                 service: ground.service.clone(),
             }),
         );
@@ -150,6 +152,14 @@ impl Replica {
             view,
             peers: ground.peers.clone(),
             me: ground.identity,
+            heard,
+            probe: Probe {
+                colony: config.id,
+                key: ground.key.clone(),
+                store: ground.store.id(),
+                runtime: runtime.clone(),
+            },
+            timing: ground.timing,
             runtime: runtime.clone(),
         };
         runtime.spawn("tending", tending.run(events.members()));

@@ -1,7 +1,12 @@
 //! When the members send this node away, it takes no part in the colony any more.
 //!
+//! A node that votes goes on until its vote is taken away, since taking it away may need it. It learns that from the
+//! log, like everybody. One that was away then, or whose disk is not the one that was let in, is spoken to by nobody;
+//! so whoever has not heard a coordinator for long asks the others what has become of it, again and again.
+//!
 //! What may never happen: a node that ends its part because of something it only passes through. A new replica replays
-//! the colony's history, in which it may have been sent away and let in again; so it looks a second time.
+//! the colony's history, in which it may have been sent away and let in again; so it looks a second time. And one that
+//! starts with a state in which it was sent away may come with a new ticket; so it asks before it believes that.
 
 use std::time::Duration;
 
@@ -11,15 +16,24 @@ use colony_protocol::{
     model::member::{Member, MemberState},
     refusal::Refusal,
 };
-use colony_store::ColonyView;
+use colony_store::{ColonyView, MemberInfo};
 use tokio::sync::watch;
 
-use super::replica::Replica;
-use crate::{peers::Peers, runtime::Runtime};
+use super::{colleague::Heard, replica::Replica};
+use crate::{
+    consensus::{Standing, Timing},
+    membership::probe::{Probe, Verdict},
+    peers::Peers,
+    runtime::Runtime,
+};
 
 /// Before a node believes that it was sent away: a replay is past it by then, and a coordinator that was sent away has
 /// told the others that this is final.
 const SECOND_LOOK: Duration = Duration::from_secs(2);
+/// How often a node that hears nothing asks, at first.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+/// The longest such pause: a colony without a majority has other troubles than questions.
+const ASK_AGAIN_MAX: Duration = Duration::from_secs(60);
 
 /// The task of one replica.
 pub(super) struct Tending {
@@ -31,6 +45,12 @@ pub(super) struct Tending {
     pub(super) peers: Peers,
     /// This node.
     pub(super) me: Identity,
+    /// When a coordinator was last heard.
+    pub(super) heard: Heard,
+    /// Asks the others.
+    pub(super) probe: Probe,
+    /// How far the members are from each other.
+    pub(super) timing: Timing,
     /// Time.
     pub(super) runtime: Runtime,
 }
@@ -39,25 +59,85 @@ impl Tending {
     /// Runs until the engine ends.
     pub(super) async fn run(self, mut news: watch::Receiver<u64>) {
         let mut standing = self.replica.consensus.standing();
+        let mut roles = self.replica.consensus.roles();
+        // What it was sent away from before this start may be over.
+        let mut returns = self.farewell().is_some();
+        let mut pause = ASK_AGAIN;
         loop {
             news.mark_unchanged();
+            roles.mark_unchanged();
             if standing.borrow_and_update().ended.is_some() {
                 return;
             }
-            if self.row().is_some_and(|row| !row.is_active_node()) {
-                self.runtime.sleep(SECOND_LOOK).await;
-                if let Some(row) = self.row().filter(|row| !row.is_active_node()) {
-                    self.end(&row).await;
-                    return;
+            match self.farewell() {
+                Some(_) if !returns => {
+                    self.runtime.sleep(SECOND_LOOK).await;
+                    let Some(why) = self.farewell() else { continue };
+                    if self.ask(&mut standing).await != Some(Verdict::Stays) {
+                        return self.end(&format!("{why}; ask another of its nodes")).await;
+                    }
+                    returns = true;
                 }
-                continue;
+                Some(_) => {}
+                None => returns = false,
             }
+            let ask_after = if self.is_forlorn() { pause } else { self.patience() };
             tokio::select! {
                 biased;
                 changed = news.changed() => if changed.is_err() { return },
                 changed = standing.changed() => if changed.is_err() { return },
+                changed = roles.changed() => if changed.is_err() { return },
+                () = self.runtime.sleep(ask_after) => {
+                    if !self.is_forlorn() {
+                        pause = ASK_AGAIN;
+                        continue;
+                    }
+                    if let Some(Verdict::Goes(why)) = self.ask(&mut standing).await {
+                        return self.end(&why.to_string()).await;
+                    }
+                    pause = pause.saturating_mul(2).min(ASK_AGAIN_MAX);
+                }
             }
         }
+    }
+
+    /// How this node's membership ended, if it has, and its vote is gone too.
+    fn farewell(&self) -> Option<&'static str> {
+        let row = self.row().filter(|row| !row.is_active_node())?;
+        self.replica.consensus.is_unseated().then_some(match row.state {
+            MemberState::Left => "this node has left the colony",
+            MemberState::Removed => "this node was removed from the colony",
+            MemberState::Expired => "this node's membership has expired",
+            MemberState::Active => "this node keeps no replica of the colony any more",
+        })
+    }
+
+    /// Whether no coordinator has spoken to this node for long, and it is none itself.
+    fn is_forlorn(&self) -> bool {
+        let coordinator = self.replica.consensus.standing().borrow().coordinator;
+        coordinator != Some(self.me) && self.heard.silence() >= self.patience()
+    }
+
+    /// Long enough for an election, and for another if that fails.
+    fn patience(&self) -> Duration {
+        self.timing.election_max().saturating_mul(5)
+    }
+
+    /// Asks all who may know, unless the engine ends meanwhile.
+    async fn ask(&self, standing: &mut watch::Receiver<Standing>) -> Option<Verdict> {
+        let nodes = self.colleagues();
+        tokio::select! {
+            biased;
+            _ = standing.wait_for(|standing| standing.ended.is_some()) => None,
+            verdict = self.probe.ask(&nodes) => verdict,
+        }
+    }
+
+    /// Those who replicate, or whom this node was told about when it joined.
+    fn colleagues(&self) -> Vec<(Identity, MemberInfo)> {
+        let mut nodes = self.replica.consensus.members();
+        nodes.extend(self.replica.known.iter().cloned());
+        nodes
     }
 
     /// What the colony knows of this node.
@@ -66,16 +146,9 @@ impl Tending {
     }
 
     /// Takes no part any more.
-    async fn end(&self, row: &Member) {
-        let why = match row.state {
-            MemberState::Left => "this node has left the colony",
-            MemberState::Removed => "this node was removed from the colony",
-            MemberState::Expired => "this node's membership has expired",
-            MemberState::Active => "this node keeps no replica of the colony any more",
-        };
+    async fn end(&self, why: &str) {
         tracing::warn!(colony = %self.replica.colony, "{why}");
-        let refusal =
-            Refusal::Denied { by: row.id, why: Text::cut(&format!("{why}; ask another of its nodes")) };
+        let refusal = Refusal::Denied { by: self.me, why: Text::cut(why) };
         // Set once.
         self.replica.ended.set(refusal).ok();
         self.replica.stop().await;

@@ -21,6 +21,8 @@ use colony_protocol::{
         Name, User,
         member::{MemberKey, Role},
     },
+    query::Query,
+    refusal::Refusal,
     reply::{Reply, Status},
     ticket::{SignedTicket, Ticket},
     time::Span,
@@ -243,6 +245,26 @@ impl Cluster {
             let seen: Vec<_> = self.running.keys().map(|name| (name, self.status(name))).collect();
             panic!("voters {voters:?} and learners {learners:?} were never seen: {seen:#?}");
         }
+    }
+
+    /// Completes when a node refuses its users because it takes no part any more; gives its words.
+    pub(crate) async fn until_ended(&self, name: &str) -> String {
+        let ended = self.runtime.timeout(PATIENCE, async {
+            loop {
+                match self.client(name, user()).stale().query(&Query::Statistics).await {
+                    Err(ClientError::Refused(Refusal::Denied { by, why })) if by == key(name).identity() => {
+                        return why.to_string();
+                    }
+                    _ => self.runtime.sleep(LOOK_EVERY).await,
+                }
+            }
+        });
+        ended.await.unwrap_or_else(|| panic!("{name} never ended: {:?}", self.status(name)))
+    }
+
+    /// Lets time pass.
+    pub(crate) async fn pass(&self, time: Duration) {
+        self.runtime.sleep(time).await;
     }
 
     /// Ends all nodes.

@@ -1,5 +1,7 @@
 //! Nodes that come, go, fail and come back: who replicates and who votes follows, and work goes on.
 
+use std::time::Duration;
+
 use colony_node::{client::ClientError, membership::join::JoinError};
 use colony_protocol::{
     command::Command,
@@ -74,15 +76,15 @@ async fn a_wiped_disk_takes_no_part_until_it_is_let_in_anew() {
     let mut cluster = Cluster::of(&[FIRST, "two", "three"]).await;
     cluster.crash("two").await;
     cluster.wipe("two");
-    // Under its old name it is not heard, and learns what helps.
-    match cluster.restart("two").await {
-        Err(error) => assert!(error.to_string().contains("colony join"), "{error}"),
-        Ok(()) => {
-            let status = cluster.status("two").unwrap();
-            assert!(status.voters.is_empty() && status.coordinator.is_none(), "{status:?}");
-            cluster.crash("two").await;
-        }
+    // Under its old name it is not heard; it asks why, and tells what helps.
+    cluster.restart("two").await.unwrap();
+    let why = cluster.until_ended("two").await;
+    for help in ["must come in anew", "`colony invite --role voter --name two`", "`colony join TICKET`"] {
+        assert!(why.contains(help), "{why}");
     }
+    let status = cluster.status("two").unwrap();
+    assert!(status.voters.is_empty() && status.coordinator.is_none(), "{status:?}");
+    cluster.crash("two").await;
     work_goes_on(&cluster, FIRST, "three").await;
     cluster.wipe("two");
     cluster.join("two", Role::Voter).await.unwrap();
@@ -104,6 +106,77 @@ async fn a_voter_that_is_gone_for_long_is_replaced_and_may_come_back() {
     cluster.restart("two").await.unwrap();
     cluster.decide(remove("three")).await.unwrap();
     cluster.until(&[FIRST, "two", "four"], &[]).await;
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removed_voter_votes_until_its_vote_is_not_needed() {
+    let mut cluster = Cluster::of(&[FIRST, "two", "three"]).await;
+    let coordinator = cluster.coordinator().unwrap();
+    let others: Vec<&'static str> =
+        [FIRST, "two", "three"].into_iter().filter(|name| *name != coordinator).collect();
+    let [down, sent_away] = others[..] else { panic!("{others:?}") };
+    cluster.crash(down).await;
+    cluster.decide(remove(sent_away)).await.unwrap();
+    // Without it there is no majority, for however long the other one is away.
+    cluster.pass(Duration::from_secs(6)).await;
+    submit(&cluster.client(coordinator, user()), work("cli")).await;
+    // Whoever signs with its key is refused all the same.
+    let refused = within("query", cluster.client(coordinator, key(sent_away)).query(&Query::Members)).await;
+    assert!(matches!(refused, Err(ClientError::Refused(Refusal::Denied { .. }))), "{refused:?}");
+    cluster.restart(down).await.unwrap();
+    cluster.until(&[coordinator, down], &[]).await;
+    let why = cluster.until_ended(sent_away).await;
+    assert!(why.contains("this node was removed") || why.contains("no member of the colony"), "{why}");
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removed_voter_that_restarts_still_gives_its_vote_away() {
+    let mut cluster = Cluster::of(&[FIRST, "two", "three"]).await;
+    let coordinator = cluster.coordinator().unwrap();
+    let others: Vec<&'static str> =
+        [FIRST, "two", "three"].into_iter().filter(|name| *name != coordinator).collect();
+    let [down, sent_away] = others[..] else { panic!("{others:?}") };
+    cluster.crash(down).await;
+    cluster.decide(remove(sent_away)).await.unwrap();
+    cluster.crash(sent_away).await;
+    cluster.restart(sent_away).await.unwrap();
+    work_goes_on(&cluster, coordinator, coordinator).await;
+    cluster.restart(down).await.unwrap();
+    cluster.until(&[coordinator, down], &[]).await;
+    cluster.until_ended(sent_away).await;
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removed_node_comes_back_on_its_disk_with_a_new_ticket() {
+    let mut cluster = Cluster::of(&[FIRST, "two", "three"]).await;
+    cluster.decide(remove("three")).await.unwrap();
+    cluster.until_ended("three").await;
+    cluster.until(&[FIRST, "two"], &[]).await;
+    cluster.crash("three").await;
+    cluster.join("three", Role::Voter).await.unwrap();
+    cluster.until(&[FIRST, "two", "three"], &[]).await;
+    work_goes_on(&cluster, "three", FIRST).await;
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_are_removed_while_they_are_away_learn_it_when_they_are_back() {
+    let mut cluster = Cluster::of(&[FIRST, "two", "three"]).await;
+    cluster.join("four", Role::Observer).await.unwrap();
+    cluster.until(&[FIRST, "two", "three"], &["four"]).await;
+    for (name, voters) in [("four", &[FIRST, "two", "three"][..]), ("three", &[FIRST, "two"])] {
+        cluster.crash(name).await;
+        cluster.decide(remove(name)).await.unwrap();
+        cluster.until(voters, &[]).await;
+        // Nobody speaks to it any more, so it asks.
+        cluster.restart(name).await.unwrap();
+        let why = cluster.until_ended(name).await;
+        assert!(why.contains("no member of the colony any more") && why.contains("ticket"), "{why}");
+        cluster.crash(name).await;
+    }
     cluster.stop().await;
 }
 
