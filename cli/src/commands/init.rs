@@ -112,6 +112,7 @@ fn remember(plan: &Plan) -> Result<(), Failure> {
         colony_id: plan.owner.identity(),
         name: plan.node.to_string(),
         role: RoleWord::Voter,
+        lost: false,
         peers: Vec::new(),
     };
     file.colonies.insert(plan.context.clone(), joined);

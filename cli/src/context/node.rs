@@ -37,6 +37,9 @@ pub(crate) struct Joined {
     pub(crate) name: String,
     /// What it joined as; the colony may have changed its mind since.
     pub(crate) role: RoleWord,
+    /// The disk is not the one that the colony let in: only a new ticket helps.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) lost: bool,
     /// Nodes it knew when it joined.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) peers: Vec<Peer>,

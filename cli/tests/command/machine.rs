@@ -44,6 +44,11 @@ impl Machine {
         Self::started(Home::new(), &[&["join", &ticket, "--name", name], &ANYWHERE[..], more].concat())
     }
 
+    /// Joins with a ticket, under a name, and runs.
+    pub(crate) fn joined_with_name(ticket: &str, name: &str) -> Self {
+        Self::started(Home::new(), &[&["join", ticket, "--name", name], &ANYWHERE[..]].concat())
+    }
+
     /// Joins again with a home that was a member before.
     pub(crate) fn joined_with(home: Home, ticket: &str) -> Self {
         Self::started(home, &["join", ticket])

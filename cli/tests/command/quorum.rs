@@ -1,6 +1,9 @@
 //! Three homes on this machine, joined by tickets: a colony that outlives any one of them.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    time::Duration,
+};
 
 use serde_json::Value;
 
@@ -100,6 +103,78 @@ fn a_node_leaves_and_another_is_removed() {
     let (code, _home) = beta.ended();
     assert_eq!(code, Some(4));
     alpha.until_status(|status| names(&status["voters"]) == ["alpha"]);
+}
+
+#[test]
+fn who_leaves_is_gone_and_serves_no_more() {
+    let mut machines = three();
+    let ticket = machines[0].ticket(&["--role", "observer"]);
+    let delta = Machine::joined_with_name(&ticket, "delta");
+    machines[0].until_status(|status| names(&status["learners"]) == ["delta"]);
+    let lender = Home::new();
+    let ticket = machines[0].ticket(&["--role", "executor", "--name", "muscle"]);
+    let mut executor = lender.command(&["join", &ticket]).spawn().unwrap();
+    machines[0].run(&["exec", "--", "true"]).exits(0).says("on muscle");
+
+    let gamma = machines.pop().unwrap();
+    gamma.run(&["leave"]).exits(0).says("gamma leaves lab");
+    delta.run(&["leave"]).exits(0).says("delta leaves lab");
+    lender.run(&["leave"]).exits(0).says("left lab");
+    executor.kill().unwrap();
+    executor.wait().unwrap();
+
+    let status = machines[0].until_status(|status| {
+        names(&status["voters"]) == ["alpha", "beta"] && names(&status["learners"]).is_empty()
+    });
+    assert!(status["coordinator"]["name"].is_string(), "{status}");
+    let members = machines[0].run(&["members", "-o", "json"]).exits(0).json();
+    for name in ["gamma", "delta", "muscle"] {
+        let member = members.as_array().unwrap().iter().find(|member| member["name"] == name).unwrap();
+        assert_eq!(member["state"], "left", "{member}");
+    }
+    for machine in [gamma, delta] {
+        let (code, home) = machine.ended();
+        assert_eq!(code, Some(0));
+        home.run(&["up"]).exits(2).says("member of no colony").says("`colony init");
+    }
+    lender.run(&["up"]).exits(2).says("member of no colony");
+}
+
+#[test]
+fn a_removed_voter_stays_while_its_vote_is_needed() {
+    let mut machines = three();
+    let gamma = machines.pop().unwrap().kill();
+    let beta = machines.pop().unwrap();
+    let alpha = machines.pop().unwrap();
+    alpha.run(&["members", "remove", "beta"]).exits(0).says("beta removed");
+    // Longer than a node takes to notice that it was removed.
+    std::thread::sleep(Duration::from_secs(6));
+    alpha.run(&["ps"]).exits(0);
+    let gamma = Machine::up(gamma, &[]);
+    let (code, _home) = beta.ended();
+    assert_eq!(code, Some(4));
+    gamma.until_status(|status| names(&status["voters"]) == ["alpha", "gamma"]);
+}
+
+#[test]
+fn a_node_on_another_disk_says_so_and_comes_back_with_a_new_ticket() {
+    let mut machines = three();
+    let home = machines.pop().unwrap().kill();
+    std::fs::remove_dir_all(home.path("home/data")).unwrap();
+    // Somebody made another colony, and its disk is here now.
+    let other = Home::new();
+    other.run(&["init", "--name", "other", "--listen", "/ip4/127.0.0.1/tcp/0"]).exits(0);
+    std::fs::rename(other.path("home/data"), home.path("home/data")).unwrap();
+    for _ in 0..2 {
+        home.run(&["up"])
+            .exits(1)
+            .says("must not vote")
+            .says("colony join TICKET")
+            .says("`colony invite --role voter --name gamma`");
+    }
+    let ticket = machines[0].ticket(&["--role", "voter", "--name", "gamma"]);
+    let gamma = Machine::joined_with(home, &ticket);
+    gamma.until_status(|status| names(&status["voters"]) == ["alpha", "beta", "gamma"]);
 }
 
 #[test]

@@ -240,6 +240,12 @@ impl Node {
         self.replica(colony).ok_or(EnvelopeError::WrongColony)?.desk.status()
     }
 
+    /// Whether this node takes part in a colony: it is open here, and its members have not sent this node away.
+    #[must_use]
+    pub fn takes_part(&self, colony: &Identity) -> bool {
+        self.replica(colony).is_some_and(|replica| replica.ended.get().is_none())
+    }
+
     /// Completes when a colony has a coordinator.
     ///
     /// # Errors

@@ -64,7 +64,7 @@ fn name_before(home: &Home, invitation: &Invitation) -> Result<Option<String>, F
     let colony = &invitation.ticket.colony;
     let joined = file.colonies.values().find(|joined| joined.colony_id == *colony);
     match joined {
-        Some(joined) if up::has_data(home) => Err(Failure::usage(format!(
+        Some(joined) if up::has_data(home) && !joined.lost => Err(Failure::usage(format!(
             "this home's node is a member of {} already, as {}",
             joined.colony, joined.name
         ))
@@ -112,6 +112,7 @@ fn remember(host: &mut Host, invitation: &Invitation, welcome: &Welcome) -> Resu
         colony_id: ticket.colony,
         name: welcome.member.name.to_string(),
         role: welcome.member.role.into(),
+        lost: false,
         peers: welcome.nodes.iter().map(up::peer).collect(),
     };
     let all = std::iter::once(&welcome.member).chain(&welcome.nodes);

@@ -9,14 +9,14 @@ use colony_node::{client::Client, runtime::Runtime};
 use colony_protocol::{
     command::Command,
     identity::SecretKey,
-    model::member::{Addresses, MemberView},
+    model::member::{Addresses, MemberView, StoreId},
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     super::executor::{self, Lending},
-    Ended, Host,
+    Ended, Host, How,
     ready::{Announcement, Served},
 };
 use crate::{
@@ -50,6 +50,8 @@ struct Lodging {
     /// This node asks itself, and through itself its colony.
     client: Client,
     key: SecretKey,
+    /// The disk it has.
+    store: StoreId,
     /// Where the node is reached now.
     addresses: Addresses,
     stop: CancellationToken,
@@ -74,6 +76,7 @@ impl Lodger {
             announcement: announcement.clone(),
             client: host.node.client(joined.colony_id, host.key.clone()),
             key: host.key.clone(),
+            store: host.node.store_id(),
             addresses: host.addresses(),
             stop: stop.clone(),
         });
@@ -84,7 +87,7 @@ impl Lodger {
                 Err(failure) => Err(failure),
             };
             match outcome {
-                Ok(Some(why)) => drop(news.send(Ended { context, why }).await),
+                Ok(Some(how)) => drop(news.send(Ended { context, how }).await),
                 Ok(None) => {}
                 Err(failure) => {
                     output::report(&failure, &[]);
@@ -104,11 +107,11 @@ impl Lodger {
 
 impl Lodging {
     /// Serves until told to stop, or until this node is no member any more; then says how that came.
-    async fn run(self) -> Result<Option<String>, Failure> {
+    async fn run(self) -> Result<Option<How>, Failure> {
         let stop = self.stop.clone();
         let members = match stop.run_until_cancelled(self.until_served()).await {
             Some(Ok(members)) => members,
-            Some(Err(why)) => return Ok(Some(why)),
+            Some(Err(how)) => return Ok(Some(how)),
             None => return Ok(None),
         };
         self.refresh(&members)?;
@@ -117,21 +120,25 @@ impl Lodging {
             Some(kind) => Some(self.lend(kind)?),
             None => None,
         };
-        let why = stop.run_until_cancelled(self.watch()).await;
+        let how = stop.run_until_cancelled(self.watch()).await;
         if let Some(lending) = lending {
             lending.end().await;
         }
-        Ok(why)
+        Ok(how)
     }
 
-    /// Waits until the colony has a quorum that knows where this node is. The error says why it is no member any more.
-    async fn until_served(&self) -> Result<Vec<MemberView>, String> {
+    /// Waits until the colony has a quorum that knows where this node is. The error says why it never will.
+    async fn until_served(&self) -> Result<Vec<MemberView>, How> {
         let begun = self.runtime().elapsed();
         let mut told = false;
         loop {
             match self.known().await {
-                Ok(members) => return Ok(members),
-                Err(failure) if failure.exit == Exit::DENIED => return Err(failure.what),
+                Ok(Ok(members)) => return Ok(members),
+                Ok(Err(how)) => return Err(how),
+                Err(failure) if failure.exit == Exit::DENIED => {
+                    // This node may be asked about another disk: the others know which.
+                    return Err(self.told_by_others().await.unwrap_or(How::SentAway(failure.what)));
+                }
                 Err(_) => {}
             }
             if !told && self.runtime().elapsed().saturating_sub(begun) >= PATIENCE {
@@ -139,26 +146,35 @@ impl Lodging {
                 output::note(&format!("{} waits until most of its voters are up", self.joined.colony));
                 output::report(&Failure::new("").hint(Hint::StaleStatus), &self.app.flags);
             }
-            if let Some(why) = self.told_by_others().await {
-                return Err(why);
+            if let Some(how) = self.told_by_others().await {
+                return Err(how);
             }
             self.runtime().sleep(LOOK / 10).await;
         }
     }
 
     /// The members as the quorum knows them, after it has learned this node's addresses: a ticket made now names them.
-    async fn known(&self) -> Result<Vec<MemberView>, Failure> {
+    async fn known(&self) -> Result<Result<Vec<MemberView>, How>, Failure> {
         let known = members(&self.client).await?;
+        if let Some(how) = self.told_by(&known) {
+            return Ok(Err(how));
+        }
         let own = known.iter().find(|view| view.member.id == self.key.identity());
         if own.is_none_or(|view| view.member.addresses == self.addresses) {
-            return Ok(known);
+            return Ok(Ok(known));
         }
         self.client.command(&Command::UpdateMember { addresses: self.addresses.clone() }).await?;
-        members(&self.client).await
+        members(&self.client).await.map(Ok)
+    }
+
+    /// Whether the colony knows this node by another disk than it has.
+    fn told_by(&self, members: &[MemberView]) -> Option<How> {
+        let own = members.iter().find(|view| view.member.id == self.key.identity())?;
+        (own.member.is_active_node() && own.member.store != self.store).then_some(How::OtherDisk)
     }
 
     /// A node that was removed while it was away hears nothing any more; the others say why when they are asked.
-    async fn told_by_others(&self) -> Option<String> {
+    async fn told_by_others(&self) -> Option<How> {
         let is_own = |node: &String| self.addresses.iter().any(|own| own.as_str() == node);
         let others: Vec<String> =
             self.chosen.context.nodes.iter().filter(|node| !is_own(node)).cloned().collect();
@@ -167,13 +183,15 @@ impl Lodging {
         }
         let id = self.joined.colony_id;
         let client = connect::client(&others, id, self.key.clone(), self.runtime()).ok()?;
-        let failure = members(&client).await.err()?;
-        (failure.exit == Exit::DENIED).then_some(failure.what)
+        match members(&client).await {
+            Ok(members) => self.told_by(&members),
+            Err(failure) => (failure.exit == Exit::DENIED).then_some(How::SentAway(failure.what)),
+        }
     }
 
     /// Looks at the colony until its quorum says that this node is no member any more, and how that came. This node's own
     /// state says nothing about that: a new one has none yet.
-    async fn watch(&self) -> String {
+    async fn watch(&self) -> How {
         loop {
             self.runtime().sleep(LOOK).await;
             match members(&self.client).await {
@@ -182,7 +200,7 @@ impl Lodging {
                         output::report(&failure, &[]);
                     }
                 }
-                Err(failure) if failure.exit == Exit::DENIED => return failure.what,
+                Err(failure) if failure.exit == Exit::DENIED => return How::SentAway(failure.what),
                 Err(_) => {}
             }
         }

@@ -7,7 +7,7 @@ use colony_node::{
 
 use crate::{
     args::RoleWord,
-    context::{Home, NodeFile},
+    context::{Home, Joined, NodeFile},
     error::Failure,
     hint::Hint,
 };
@@ -55,6 +55,16 @@ pub(in crate::commands) fn forgotten(home: &Home, file: &NodeFile) -> Failure {
         colonies.join(", ")
     ))
     .hint(new_ticket(file))
+}
+
+/// The colony let this node in on another disk.
+pub(super) fn other_disk(joined: &Joined) -> Failure {
+    let Joined { colony, name, role, .. } = joined;
+    Failure::new(format!(
+        "the data of {name} is not what {colony} knows it by: the disk was wiped or replaced, and a node that has \
+         forgotten must not vote. Let {colony}'s owner make a new ticket, and join again here: colony join TICKET"
+    ))
+    .hint(Hint::Invite { role: role.as_str(), name: Some(name.clone()) })
 }
 
 fn new_ticket(file: &NodeFile) -> Hint {

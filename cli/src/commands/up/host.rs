@@ -76,7 +76,7 @@ impl Host {
             colonies: file
                 .colonies
                 .values()
-                .filter(|joined| Some(joined.colony_id) != anew)
+                .filter(|joined| Some(joined.colony_id) != anew && !joined.lost)
                 .map(config)
                 .collect::<Result<_, _>>()?,
         };

@@ -22,7 +22,7 @@ pub(super) use self::{
 use crate::{
     app::App,
     args::UpArgs,
-    context::{Home, Joined, Running},
+    context::{Home, Joined, NodeFile, Running},
     error::{Exit, Failure},
     hint::Hint,
     output, stop,
@@ -30,18 +30,36 @@ use crate::{
 
 /// How often a running node is asked whether it can still write.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long a node whose membership ended still serves its quorum, which needs it until its vote is gone.
+/// After this long a person wants to know why a node whose membership ended still runs.
 const FAREWELL: Duration = Duration::from_secs(10);
 /// News of colonies that may wait: each sends one at most.
 const NEWS: usize = 64;
 
-/// The membership of this node in a colony has ended.
+/// A colony is not served any more, or never was.
 #[derive(Debug, Clone)]
 struct Ended {
     /// The colony's context.
     context: String,
-    /// How, in the colony's words.
+    /// How.
+    how: How,
+}
+
+/// How a colony ended on this node.
+#[derive(Debug, Clone)]
+enum How {
+    /// This node is no member any more, in the colony's words.
+    SentAway(String),
+    /// This node is a member, but on another disk.
+    OtherDisk,
+}
+
+/// A membership that has ended on a node that votes still: its quorum needs it until its vote is gone.
+#[derive(Debug)]
+struct Parting {
+    context: String,
     why: String,
+    since: Duration,
+    told: bool,
 }
 
 /// Runs it.
@@ -55,9 +73,17 @@ pub(super) async fn run(app: &App, args: UpArgs) -> Result<Exit, Failure> {
     if !has_data(&home) {
         return Err(failure::forgotten(&home, &file));
     }
+    if let Some(lost) = file.colonies.values().next().filter(|_| is_idle(&file)) {
+        return Err(failure::other_disk(lost));
+    }
     let stop = stop::on_signals(&app.runtime)?;
     let host = Host::start(app, &args.place, args.replace_after, Doors::Open, None).await?;
     serve(app, host, &args, "colony up", begun, stop).await
+}
+
+/// Whether there is no colony that this home's node can serve.
+fn is_idle(file: &NodeFile) -> bool {
+    file.colonies.values().all(|joined| joined.lost)
 }
 
 /// Whether this home's node remembers anything.
@@ -92,6 +118,7 @@ pub(super) async fn serve(
         .file
         .colonies
         .iter()
+        .filter(|(_, joined)| !joined.lost)
         .map(|(context, joined)| {
             Lodger::start(app, &host, context, joined, &announcement, news.clone(), &stop)
         })
@@ -115,18 +142,38 @@ async fn until_stopped(
     ended: &mut mpsc::Receiver<Ended>,
     stop: &CancellationToken,
 ) -> Result<Exit, Failure> {
+    let mut partings: Vec<Parting> = Vec::new();
     loop {
+        let pause = if partings.is_empty() { LOOK } else { LOOK / 10 };
+        let mut last_word = None;
         tokio::select! {
             biased;
-            () = stop.cancelled() => return Ok(Exit::DONE),
-            Some(news) = ended.recv() => {
-                let sent_away = part(app, host, &news, stop).await?;
-                if host.file.colonies.is_empty() {
-                    return sent_away.map_or(Ok(Exit::DONE), Err);
+            () = stop.cancelled() => {
+                if !partings.is_empty() {
+                    // Its vote is needed still: the next start goes on with it, also after `colony leave`.
+                    host.home.write_node(&host.file)?;
                 }
+                return Ok(Exit::DONE);
             }
-            () = app.runtime.sleep(LOOK) => {}
+            Some(Ended { context, how }) = ended.recv() => match how {
+                How::SentAway(why) => {
+                    let since = app.runtime.elapsed();
+                    partings.push(Parting { context, why, since, told: false });
+                }
+                How::OtherDisk => last_word = lose(host, &context).await?,
+            },
+            () = app.runtime.sleep(pause) => {}
         }
+        if let Some(gone) = partings.iter().position(|parting| !is_seated(host, &parting.context)) {
+            last_word = part(host, &partings.swap_remove(gone)).await?;
+        }
+        if is_idle(&host.file) {
+            return last_word.map_or(Ok(Exit::DONE), Err);
+        }
+        if let Some(failure) = last_word {
+            output::report(&failure, &app.flags);
+        }
+        explain(app, host, &mut partings);
         if let Some(why) = broken(app, host, stop).await {
             return Err(Failure::new(format!("the node stopped: {why}; what was acknowledged is kept")));
         }
@@ -145,35 +192,58 @@ async fn broken(app: &App, host: &Host, stop: &CancellationToken) -> Option<Stri
     None
 }
 
-/// Leaves a colony whose member this node is no more: its quorum first lets it go, then its data is forgotten. Gives
-/// what to tell a node that did not go by itself: `colony leave` takes the colony out of the home before.
-async fn part(
-    app: &App,
-    host: &mut Host,
-    news: &Ended,
-    stop: &CancellationToken,
-) -> Result<Option<Failure>, Failure> {
-    let Some(joined) = host.file.colonies.remove(&news.context) else { return Ok(None) };
-    let left = !host.home.node()?.colonies.contains_key(&news.context);
-    let let_go = async {
-        while host.node.status(&joined.colony_id).is_ok_and(|status| status.voters.contains(&status.node)) {
-            app.runtime.sleep(LOOK / 10).await;
+/// Whether this node votes in a colony, and so may be needed to take its vote away.
+fn is_seated(host: &Host, context: &str) -> bool {
+    let Some(joined) = host.file.colonies.get(context) else { return false };
+    let colony = &joined.colony_id;
+    let votes = |status: colony_protocol::reply::Status| status.voters.contains(&status.node);
+    host.node.takes_part(colony) && host.node.status(colony).is_ok_and(votes)
+}
+
+/// Tells why a node whose membership ended still runs.
+fn explain(app: &App, host: &Host, partings: &mut [Parting]) {
+    let now = app.runtime.elapsed();
+    for parting in partings {
+        if parting.told || now.saturating_sub(parting.since) < FAREWELL {
+            continue;
         }
-    };
-    stop.run_until_cancelled(app.runtime.timeout(FAREWELL, let_go)).await;
+        parting.told = true;
+        if let Some(Joined { colony, name, .. }) = host.file.colonies.get(&parting.context) {
+            output::note(&format!(
+                "{name} is no member of {colony} any more, but votes until most of the other voters are up: without it \
+                 {colony} would stand still. It ends by itself"
+            ));
+        }
+    }
+}
+
+/// Serves a colony no more that let this node in on another disk, and remembers that, for the next start and for a new
+/// ticket. Gives what to tell.
+async fn lose(host: &mut Host, context: &str) -> Result<Option<Failure>, Failure> {
+    let Some(joined) = host.file.colonies.get_mut(context) else { return Ok(None) };
+    joined.lost = true;
+    let (failure, colony) = (failure::other_disk(joined), joined.colony_id);
+    host.node.forget_colony(&colony).await.map_err(|error| Failure::caused(&error))?;
+    host.home.write_node(&host.file)?;
+    Ok(Some(failure))
+}
+
+/// Leaves a colony whose member this node is no more: its data is forgotten. Gives what to tell a node that did not go
+/// by itself: `colony leave` takes the colony out of the home before.
+async fn part(host: &mut Host, parting: &Parting) -> Result<Option<Failure>, Failure> {
+    let Some(joined) = host.file.colonies.remove(&parting.context) else { return Ok(None) };
+    let left = !host.home.node()?.colonies.contains_key(&parting.context);
     host.node.forget_colony(&joined.colony_id).await.map_err(|error| Failure::caused(&error))?;
     host.home.write_node(&host.file)?;
-    host.home.forget_membership(&news.context)?;
+    host.home.forget_membership(&parting.context)?;
     let Joined { colony, name, role, .. } = joined;
     if left {
         output::note(&format!("{name} has left {colony}"));
         return Ok(None);
     }
-    let failure = Failure::new(format!("{name} is no member of {colony} any more: {}", news.why))
-        .exit(Exit::DENIED)
-        .hint(Hint::Invite { role: role.as_str(), name: None });
-    if !host.file.colonies.is_empty() {
-        output::report(&failure, &app.flags);
-    }
-    Ok(Some(failure))
+    Ok(Some(
+        Failure::new(format!("{name} is no member of {colony} any more: {}", parting.why))
+            .exit(Exit::DENIED)
+            .hint(Hint::Invite { role: role.as_str(), name: None }),
+    ))
 }
