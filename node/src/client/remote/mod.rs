@@ -103,6 +103,8 @@ impl Transport for Remote {
                 }
                 match outcome {
                     Err(TransportError::Unreachable(why)) => failures.push(why),
+                    // All nodes that were tried share what the caller had, so that is how long it waited.
+                    Err(TransportError::TimedOut(_)) => return Err(TransportError::TimedOut(timeout)),
                     outcome => return outcome,
                 }
             }
