@@ -81,8 +81,7 @@ async fn committed(cluster: &Cluster) -> u64 {
     cluster.views().await.iter().flatten().map(|status| status.committed).max().unwrap_or_default()
 }
 
-/// Writes entries that leave nothing in the queue, and something to send: work that nobody can do, cancelled at once. It stays in
-/// the archive, which is what makes a snapshot large.
+/// Writes entries that leave nothing in the queue: work that nobody can do, cancelled at once.
 async fn write(doors: &[Door], until: u64, cluster: &Cluster) {
     let writer = |number: usize| SecretKey::derive(format!("writer {number}").as_bytes());
     for number in 0..WRITERS {
@@ -104,6 +103,7 @@ async fn write(doors: &[Door], until: u64, cluster: &Cluster) {
                     let Ok(ids) = client.submit(items).await else { continue };
                     for process in ids {
                         let _ = client.command(&Command::Cancel { process }).await;
+                        let _ = client.command(&Command::Remove { process }).await;
                     }
                 }
             })
