@@ -9,17 +9,16 @@ use colony_protocol::{
 use libp2p::{
     StreamProtocol,
     connection_limits::{self, ConnectionLimits},
-    identify,
-    identity::PublicKey,
-    memory_connection_limits, ping,
+    gossipsub,
+    identity::Keypair,
+    memory_connection_limits, ping, relay,
     request_response::{self, ProtocolSupport},
     swarm::NetworkBehaviour,
 };
 
-use super::{codec::Codec, limits::NetLimits, streams};
+use super::{codec::Codec, discovery, gossip, limits::NetLimits, reach, streams};
+use crate::runtime::Runtime;
 
-/// What nodes of this kind call themselves to each other.
-const IDENTIFY: &str = "/colony/1";
 /// The stream between two nodes; see [`crate::peers`].
 pub(crate) const PEER_PROTOCOL: &str = "/colony/peer/1";
 /// Substreams for single requests on one connection. Who has more to say opens a stream.
@@ -35,28 +34,50 @@ pub(super) struct Behaviour {
     pub(super) rpc: request_response::Behaviour<Codec>,
     pub(super) streams: streams::Behaviour,
     pub(super) ping: ping::Behaviour,
-    pub(super) identify: identify::Behaviour,
+    pub(super) discovery: discovery::Behaviour,
+    pub(super) gossip: gossipsub::Behaviour,
+    pub(super) reach: reach::Behaviour,
+}
+
+/// What a node's swarm is to do beside answering requests.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Duties {
+    /// Whether other nodes may open streams.
+    pub(super) peers: bool,
+    /// Whether it relays for others.
+    pub(super) relay: bool,
 }
 
 impl Behaviour {
-    /// `with_peers` says whether other nodes may open streams.
-    pub(super) fn new(key: PublicKey, codec: Codec, limits: &NetLimits, with_peers: bool) -> Self {
+    /// `through` is the relay client that belongs to the transport.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration.
+    pub(super) fn new(
+        key: &Keypair,
+        codec: Codec,
+        through: relay::client::Behaviour,
+        limits: &NetLimits,
+        duties: Duties,
+        runtime: &Runtime,
+    ) -> Result<Self, String> {
         let connections = ConnectionLimits::default()
             .with_max_pending_incoming(Some(limits.handshakes))
             .with_max_established_incoming(Some(limits.connections))
             .with_max_established_per_peer(Some(limits.connections_per_peer));
-        let agent = concat!("colony/", env!("CARGO_PKG_VERSION")).to_owned();
-        let accepted: &[_] = if with_peers { &[STREAM_PROTOCOL, PEER_PROTOCOL] } else { &[STREAM_PROTOCOL] };
-        Self {
+        let me = key.public().to_peer_id();
+        let accepted: &[_] =
+            if duties.peers { &[STREAM_PROTOCOL, PEER_PROTOCOL] } else { &[STREAM_PROTOCOL] };
+        Ok(Self {
             limits: connection_limits::Behaviour::new(connections),
             memory: memory_connection_limits::Behaviour::with_max_percentage(limits.memory_share),
             rpc: rpc(codec, ProtocolSupport::Inbound),
             streams: streams::Behaviour::new(accepted),
             ping: ping::Behaviour::default(),
-            identify: identify::Behaviour::new(
-                identify::Config::new(IDENTIFY.to_owned(), key).with_agent_version(agent),
-            ),
-        }
+            discovery: discovery::Behaviour::new(key.public()),
+            gossip: gossip::behaviour(key)?,
+            reach: reach::Behaviour::new(me, through, duties.relay, runtime),
+        })
     }
 }
 

@@ -25,6 +25,7 @@ use super::{
     behaviour::{Behaviour, BehaviourEvent, PEER_PROTOCOL, is_silent},
     codec::Request,
     dial::{Dialling, Door, Order, PeerDoor, PeerStream},
+    discovery, gossip, reach,
     service::Service,
     stream,
     streams::Opened,
@@ -44,6 +45,13 @@ const FAREWELL: Duration = Duration::from_millis(500);
 
 /// An answer to a request that came on a substream of its own.
 type Answer = (ResponseChannel<Vec<u8>>, Vec<u8>);
+
+/// The parts of the swarm's task that look after protocols other than requests.
+pub(super) struct Rooms {
+    pub(super) discovery: discovery::Room,
+    pub(super) gossip: gossip::Room,
+    pub(super) reach: reach::Room,
+}
 
 /// Owns the swarm.
 pub(super) struct Driver {
@@ -65,6 +73,7 @@ pub(super) struct Driver {
     dialling: Dialling,
     /// Takes streams of other nodes.
     door: Option<Arc<dyn Door>>,
+    rooms: Rooms,
     /// Set when the swarm is gone.
     closed: CancellationToken,
 }
@@ -76,6 +85,7 @@ impl Driver {
         service: Arc<Service>,
         shared: Arc<Shared>,
         door: Option<PeerDoor>,
+        rooms: Rooms,
         closed: CancellationToken,
     ) -> Self {
         let (answer, answers) = mpsc::channel(ANSWERS);
@@ -93,6 +103,7 @@ impl Driver {
             orders,
             dialling: Dialling::default(),
             door,
+            rooms,
             closed,
         }
     }
@@ -154,6 +165,9 @@ impl Driver {
                 Some(order) => self.dialling.obey(order, &mut self.swarm),
                 None => self.orders = None,
             },
+            Some(order) = self.rooms.reach.next() => self.rooms.reach.obey(order, &mut self.swarm),
+            Some(order) = self.rooms.discovery.next() => self.rooms.discovery.obey(order, &mut self.swarm),
+            Some(order) = self.rooms.gossip.next() => self.rooms.gossip.obey(order, &mut self.swarm),
             event = self.swarm.select_next_some() => self.event(event),
         }
     }
@@ -184,12 +198,10 @@ impl Driver {
     }
 
     fn event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        self.rooms.reach.notice(&event, &mut self.swarm);
+        self.rooms.discovery.notice(&event, &mut self.swarm);
         match event {
-            SwarmEvent::Behaviour(BehaviourEvent::Rpc(event)) => self.rpc(event),
-            SwarmEvent::Behaviour(BehaviourEvent::Streams(opened)) => self.open(opened),
-            SwarmEvent::Behaviour(BehaviourEvent::Ping(event)) if is_silent(&event) => {
-                self.swarm.close_connection(event.connection);
-            }
+            SwarmEvent::Behaviour(event) => self.protocol(event),
             SwarmEvent::NewListenAddr { address, .. } => self.shared.listening(address),
             SwarmEvent::ExpiredListenAddr { address, .. } => self.shared.not_listening(&address),
             SwarmEvent::ListenerClosed { addresses, reason, .. } => self.deaf(&addresses, &reason),
@@ -210,6 +222,22 @@ impl Driver {
                 self.count();
             }
             _ => {}
+        }
+    }
+
+    fn protocol(&mut self, event: BehaviourEvent) {
+        match event {
+            BehaviourEvent::Rpc(event) => self.rpc(event),
+            BehaviourEvent::Streams(opened) => self.open(opened),
+            BehaviourEvent::Ping(event) => {
+                if is_silent(&event) {
+                    self.swarm.close_connection(event.connection);
+                }
+            }
+            BehaviourEvent::Reach(event) => self.rooms.reach.event(event, &mut self.swarm),
+            BehaviourEvent::Discovery(event) => self.rooms.discovery.event(event, &mut self.swarm),
+            BehaviourEvent::Gossip(event) => self.rooms.gossip.event(event, &mut self.swarm),
+            BehaviourEvent::Limits(never) | BehaviourEvent::Memory(never) => match never {},
         }
     }
 

@@ -11,12 +11,15 @@ mod behaviour;
 pub(crate) mod budget;
 pub(crate) mod codec;
 pub(crate) mod dial;
+pub mod discovery;
 mod driver;
 pub(crate) mod frame;
+pub mod gossip;
 mod limits;
 mod listen;
 mod peer;
 pub(crate) mod quota;
+pub mod reach;
 mod service;
 mod stream;
 pub(crate) mod streams;
@@ -43,7 +46,12 @@ use libp2p::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::{behaviour::Behaviour, codec::Codec, driver::Driver, service::Service};
+use self::{
+    behaviour::{Behaviour, Duties},
+    codec::Codec,
+    driver::{Driver, Rooms},
+    service::Service,
+};
 use crate::runtime::Runtime;
 
 pub(crate) use behaviour::{RPC_STREAMS, is_silent, rpc};
@@ -82,6 +90,8 @@ pub struct NetConfig {
     pub listen: Vec<Multiaddr>,
     /// What strangers may take.
     pub limits: NetLimits,
+    /// Whether this node relays for other members.
+    pub relay: bool,
 }
 
 /// Why a node could not take part in the network.
@@ -121,6 +131,9 @@ pub struct Network {
     service: Arc<Service>,
     shared: Arc<Shared>,
     closed: CancellationToken,
+    discovery: discovery::Handle,
+    gossip: gossip::Handle,
+    reach: reach::Handle,
 }
 
 /// What the swarm's task shows to others.
@@ -168,7 +181,8 @@ impl Network {
             listen::check_free(address)?;
         }
         let service = Service::new(handler, config.limits, runtime.clone());
-        let mut swarm = swarm(&config.key, &service, door.is_some())?;
+        let duties = Duties { peers: door.is_some(), relay: config.relay };
+        let mut swarm = swarm(&config.key, &service, duties)?;
         let shared = Arc::new(Shared {
             peer: *swarm.local_peer_id(),
             addresses: Mutex::default(),
@@ -181,10 +195,21 @@ impl Network {
             listeners.push(listening.unwrap_or_else(too_slow)?);
         }
         let closed = CancellationToken::new();
-        let driver =
-            Driver::new(swarm, listeners, Arc::clone(&service), Arc::clone(&shared), door, closed.clone());
+        let (discovery, to_discovery) = discovery::Room::new();
+        let (gossip, to_gossip) = gossip::Room::new();
+        let (reach, to_reach) = reach::Room::new();
+        let rooms = Rooms { discovery, gossip, reach };
+        let driver = Driver::new(
+            swarm,
+            listeners,
+            Arc::clone(&service),
+            Arc::clone(&shared),
+            door,
+            rooms,
+            closed.clone(),
+        );
         runtime.spawn("swarm", driver.run());
-        Ok(Self { service, shared, closed })
+        Ok(Self { service, shared, closed, discovery: to_discovery, gossip: to_gossip, reach: to_reach })
     }
 
     /// Who this node is to its peers.
@@ -197,6 +222,24 @@ impl Network {
     #[must_use]
     pub fn addresses(&self) -> Vec<Multiaddr> {
         self.shared.lock().clone()
+    }
+
+    /// Finds colonies and their nodes.
+    #[must_use]
+    pub const fn discovery(&self) -> &discovery::Handle {
+        &self.discovery
+    }
+
+    /// Spreads word among members.
+    #[must_use]
+    pub const fn gossip(&self) -> &gossip::Handle {
+        &self.gossip
+    }
+
+    /// Relays, and what others see of this node.
+    #[must_use]
+    pub const fn reach(&self) -> &reach::Handle {
+        &self.reach
     }
 
     /// How many peers are connected.
@@ -247,12 +290,13 @@ impl Shared {
 }
 
 /// The node's swarm, not listening yet.
-fn swarm(key: &SecretKey, service: &Arc<Service>, with_peers: bool) -> Result<Swarm<Behaviour>, NetError> {
+fn swarm(key: &SecretKey, service: &Arc<Service>, duties: Duties) -> Result<Swarm<Behaviour>, NetError> {
     let key = keypair(key).ok_or_else(|| NetError::Transport("the key is not usable".to_owned()))?;
-    let transport =
-        transport::transport(&key, true).map_err(|error| NetError::Transport(error.to_string()))?;
+    let (transport, through) =
+        transport::with_circuits(&key).map_err(|error| NetError::Transport(error.to_string()))?;
     let codec = Codec::new(Arc::clone(&service.budget), service.runtime.clone());
-    let behaviour = Behaviour::new(key.public(), codec, &service.limits, with_peers);
+    let behaviour = Behaviour::new(&key, codec, through, &service.limits, duties, &service.runtime)
+        .map_err(NetError::Transport)?;
     let config = swarm_config(&service.runtime)
         .with_idle_connection_timeout(IDLE_CONNECTION)
         .with_max_negotiating_inbound_streams(NEGOTIATING);

@@ -1,4 +1,4 @@
-//! Connections: TCP with noise and yamux, and QUIC, both authenticated by the colony key.
+//! Connections: TCP with noise and yamux, QUIC, and circuits through relays, all authenticated by the colony key.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use libp2p::{
     core::{muxing::StreamMuxerBox, transport::Boxed, upgrade::Version},
     identity::Keypair,
     multiaddr::Protocol,
-    noise, quic, tcp, yamux,
+    noise, quic, relay, tcp, yamux,
 };
 
 /// Time for a connection with its handshakes: several round trips around the world, or through a relay.
@@ -22,17 +22,32 @@ const QUIC_STREAM_WINDOW: u32 = 2 * 1024 * 1024;
 /// What a swarm runs on.
 pub(crate) type Transport = Boxed<(PeerId, StreamMuxerBox)>;
 
-/// The transport of a node or client. A client that dials no QUIC address saves making its certificate.
+/// The transport of a node, and the behaviour that belongs to its circuits.
+///
+/// # Errors
+/// If the key cannot sign the handshake's static key.
+pub(crate) fn with_circuits(key: &Keypair) -> Result<(Transport, relay::client::Behaviour), noise::Error> {
+    let (circuits, behaviour) = relay::client::new(key.public().to_peer_id());
+    let circuits = circuits
+        .upgrade(Version::V1Lazy)
+        .authenticate(noise::Config::new(key)?)
+        .multiplex(mux())
+        .timeout(HANDSHAKE)
+        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+    // Circuits first: the other transports take an address of theirs that goes on as one for their own.
+    let all = circuits.or_transport(transport(key, true)?).map(|either, _| either.into_inner()).boxed();
+    Ok((all, behaviour))
+}
+
+/// The transport of a client. One that dials no QUIC address saves making its certificate.
 ///
 /// # Errors
 /// If the key cannot sign the handshake's static key.
 pub(crate) fn transport(key: &Keypair, with_quic: bool) -> Result<Transport, noise::Error> {
-    let mut mux = yamux::Config::default();
-    mux.set_max_num_streams(STREAMS);
     let tcp = tcp::tokio::Transport::new(tcp::Config::new().nodelay(true))
         .upgrade(Version::V1Lazy)
         .authenticate(noise::Config::new(key)?)
-        .multiplex(mux)
+        .multiplex(mux())
         .timeout(HANDSHAKE)
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
     if !with_quic {
@@ -45,6 +60,12 @@ pub(crate) fn transport(key: &Keypair, with_quic: bool) -> Result<Transport, noi
     config.max_stream_data = QUIC_STREAM_WINDOW;
     let quic = quic::tokio::Transport::new(config).map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
     Ok(quic.or_transport(tcp).map(|either, _| either.into_inner()).boxed())
+}
+
+fn mux() -> yamux::Config {
+    let mut mux = yamux::Config::default();
+    mux.set_max_num_streams(STREAMS);
+    mux
 }
 
 /// Whether an address is one of QUIC.

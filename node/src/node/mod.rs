@@ -117,7 +117,12 @@ impl Node {
         self.ground.service.expect(config.colonies.iter().map(|colony| colony.id).collect());
         if !config.listen.is_empty() {
             let handler = Arc::new(self.ground.service.clone());
-            let network = NetConfig { key: config.key, listen: config.listen, limits: NetLimits::default() };
+            let network = NetConfig {
+                key: config.key,
+                listen: config.listen,
+                limits: NetLimits::default(),
+                relay: false,
+            };
             let network = Network::start_with(network, handler, door, self.ground.runtime.clone()).await?;
             self.ground.addresses = network.addresses();
             self.network = Some(network);

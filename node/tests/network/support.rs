@@ -72,6 +72,7 @@ pub(crate) async fn start(
         key: SecretKey::derive(&runtime.random::<32>()),
         listen: addresses.iter().map(|address| address.parse().unwrap()).collect(),
         limits,
+        relay: false,
     };
     let handler = Arc::clone(&echo) as Arc<dyn Handler>;
     Ok((Network::start(config, handler, runtime.clone()).await?, echo))
