@@ -4,6 +4,8 @@
 //! member of a colony forwards it, and it is checked before it is forwarded: a peer that passes on a forged or stale one
 //! is at fault itself. What may never happen: an executor starting work because of an announcement, instead of asking.
 
+mod work;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -11,9 +13,10 @@ use crate::{
     codec::{self, CodecError},
     envelope::SKEW_MAX,
     identity::{Digest, Identity, IdentityError, SecretKey, Signature},
-    model::Name,
     time::{Span, Timestamp},
 };
+
+pub use work::{Listener, NAMES_MAX, WaitingWork};
 
 /// First bytes of everything signed here: a request's signature never fits an announcement, nor the other way round.
 pub const DOMAIN: &[u8] = b"colony/announcement/1\n";
@@ -35,24 +38,10 @@ pub struct Announcement {
     pub sequence: u64,
     /// When it was made, by the coordinator's clock.
     pub issued: Timestamp,
-    /// Kinds of waiting work.
+    /// How long those who are not called at once hold back, at least: the time in which the others are answered.
+    pub pause: Span,
+    /// Kinds of waiting work. What an earlier one listed and this one does not is gone.
     pub waiting: List<WaitingWork, KINDS_MAX>,
-}
-
-/// Waiting work of one kind: what an executor needs to know to decide whether to ask.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct WaitingWork {
-    /// The executor type it asks for.
-    pub executor_type: Name,
-    /// Where the executor must be; empty means anywhere.
-    #[serde(default, skip_serializing_if = "is_anywhere")]
-    pub location_name: Name,
-    /// How many processes of the kind wait.
-    pub count: u64,
-}
-
-fn is_anywhere(location: &Name) -> bool {
-    location.is_empty()
 }
 
 /// An announcement's bytes and the coordinator's signature over them, as they are gossiped.
@@ -173,12 +162,13 @@ mod tests {
     const COLONY: Identity = Identity::from_bytes([1; 32]);
 
     fn announcement() -> Announcement {
-        let work = WaitingWork { executor_type: Text::cut("cli"), location_name: Text::default(), count: 3 };
+        let work = WaitingWork { executor_type: Text::cut("cli"), count: 3, ..Default::default() };
         Announcement {
             colony: COLONY,
             term: 2,
             sequence: 7,
             issued: NOW,
+            pause: Span::from_millis(100),
             waiting: List::new(vec![work]).unwrap(),
         }
     }

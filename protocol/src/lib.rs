@@ -9,7 +9,8 @@
 //! * [`identity`] - keys, identities and signatures, exactly as ColonyOS makes them;
 //! * [`codec`] and [`bounded`] - bytes to values and back, with every length and depth capped;
 //! * [`envelope`] - the signed wrapper around each request, and [`rpc`] the frames that carry it;
-//! * [`announcement`] - the coordinator's signed hint that work is waiting;
+//! * [`announcement`] - the coordinator's signed hint that work is waiting, and [`rendezvous`] who asks for it
+//!   first;
 //! * [`ticket`] - the owner's signed invitation to become a member;
 //! * [`command`], [`query`], [`reply`] - what a member may ask and what it is told;
 //! * [`model`] - the nouns: function specs, processes, executors, workflows, members;
@@ -28,6 +29,7 @@ pub mod identity;
 pub mod model;
 pub mod query;
 pub mod refusal;
+pub mod rendezvous;
 pub mod reply;
 pub mod rpc;
 pub mod ticket;

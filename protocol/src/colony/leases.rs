@@ -65,6 +65,11 @@ impl Leases {
         self.holders.get(id).map(|holder| holder.processes.iter().copied().collect()).unwrap_or_default()
     }
 
+    /// Whether an executor holds anything.
+    pub(super) fn holds(&self, id: &Identity) -> bool {
+        self.holders.contains_key(id)
+    }
+
     /// When a lease is lost unless its holder is heard again.
     pub(super) fn renew_by(&self, id: &Identity, heartbeat: Span) -> Option<Timestamp> {
         self.holders.get(id).map(|holder| holder.heard.after(heartbeat))

@@ -4,7 +4,10 @@
 //! hardware a process must fit one kind of its machines; a value of zero there means "not stated" and limits nothing.
 //! Accelerators must be stated to be there.
 
-use crate::model::{Conditions, Executor, GpuDemand, Hardware, Name};
+use crate::{
+    announcement::WaitingWork,
+    model::{Conditions, Executor, GpuDemand, Hardware, Name},
+};
 
 /// What makes two processes equal in the eyes of every executor.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +41,22 @@ impl Demand {
             gpu: conditions.gpu.clone(),
         }
     }
+}
+
+/// Whether an executor has what announced work wants, whatever its type and name.
+#[must_use]
+pub fn meets(executor: &Executor, work: &WaitingWork) -> bool {
+    let demand = Demand {
+        executor_type: work.executor_type.clone(),
+        executor_names: Vec::new(),
+        location: work.location_name.to_lowercase(),
+        nodes: work.nodes,
+        cpu: work.cpu_millis,
+        memory: work.memory,
+        storage: work.storage,
+        gpu: work.gpu.clone(),
+    };
+    Offer::new(executor, None, None).fits(&demand)
 }
 
 /// What an executor has to offer at this moment.

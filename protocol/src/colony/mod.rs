@@ -49,6 +49,7 @@ mod tests;
 mod tickets;
 mod transitions;
 mod users;
+mod waiting;
 mod weight;
 mod workflow_flow;
 mod workflow_submit;
@@ -59,6 +60,7 @@ pub use encoding::{
     RowError, decode_log_line, decode_process, decode_workflow, encode_log_line, encode_process,
     encode_workflow,
 };
+pub use matching::meets;
 pub use outbox::{Change, Event, Outbox};
 pub use row::{RestoreError, RowKey};
 

@@ -151,6 +151,38 @@ impl Queue {
         Merge { queue: self, unopened, open: open.collect(), fits: |_: &Demand| false }
     }
 
+    /// Lanes of a type in queue order: first those for any executor, then those that name some. Each with how many of
+    /// its processes are not `reserved`, if any, and the number of the last.
+    pub(super) fn lanes<'a>(
+        &'a self,
+        executor_type: &str,
+        reserved: &'a BTreeSet<u64>,
+    ) -> impl Iterator<Item = (&'a Demand, u64, u64)> + use<'a> {
+        let heads = self.types.get(executor_type);
+        let named = heads.into_iter().flat_map(|heads| {
+            heads.named.iter().flat_map(|(name, lanes)| lanes.iter().map(move |head| (Some(name), head)))
+        });
+        let any = heads.into_iter().flat_map(|heads| heads.any.iter().map(|head| (None, head)));
+        any.chain(named).filter_map(move |(name, (_, _, lane))| {
+            let Lane { demand, places } = self.lanes.get(lane)?;
+            // A lane that names several stands below each of them.
+            if name.is_some_and(|name| demand.executor_names.first() != Some(name)) {
+                return None;
+            }
+            // What is reserved stands in front: nobody needs to look further.
+            let front = places.iter().take(reserved.len());
+            let taken = front.filter(|(_, number)| reserved.contains(number)).count();
+            let free = places.len().saturating_sub(taken);
+            let (_, last) = places.last()?;
+            (free > 0).then_some((&**demand, free as u64, *last))
+        })
+    }
+
+    /// Whether nothing is ready.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
     /// How many ready processes of a type stand before a place.
     pub(super) fn ahead(&self, executor_type: &str, place: Place) -> u64 {
         let lanes = self.lanes.values().filter(|lane| *lane.demand.executor_type == *executor_type);

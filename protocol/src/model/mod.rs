@@ -35,6 +35,6 @@ pub type Values = List<Json, 4096>;
 pub type Errors = List<Text<16384>, 64>;
 
 /// True for a default value: such fields are not written.
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

@@ -8,10 +8,11 @@ mod members;
 mod membership;
 mod release;
 mod restoring;
+mod waiting;
 mod workflows;
 mod writes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Call, Change, Colony, Event, Outbox, RowKey};
 use crate::{
