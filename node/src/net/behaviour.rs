@@ -9,7 +9,6 @@ use colony_protocol::{
 use libp2p::{
     StreamProtocol,
     connection_limits::{self, ConnectionLimits},
-    gossipsub,
     identity::Keypair,
     memory_connection_limits, ping, relay,
     request_response::{self, ProtocolSupport},
@@ -35,7 +34,7 @@ pub(super) struct Behaviour {
     pub(super) streams: streams::Behaviour,
     pub(super) ping: ping::Behaviour,
     pub(super) discovery: discovery::Behaviour,
-    pub(super) gossip: gossipsub::Behaviour,
+    pub(super) gossip: gossip::Behaviour,
     pub(super) reach: reach::Behaviour,
 }
 
@@ -59,6 +58,7 @@ impl Behaviour {
         through: relay::client::Behaviour,
         limits: &NetLimits,
         duties: Duties,
+        topics: &gossip::Topics,
         runtime: &Runtime,
     ) -> Result<Self, String> {
         let connections = ConnectionLimits::default()
@@ -75,7 +75,7 @@ impl Behaviour {
             streams: streams::Behaviour::new(accepted),
             ping: ping::Behaviour::default(),
             discovery: discovery::Behaviour::new(key.public()),
-            gossip: gossip::behaviour(key)?,
+            gossip: gossip::behaviour(key, topics)?,
             reach: reach::Behaviour::new(me, through, duties.relay, runtime),
         })
     }

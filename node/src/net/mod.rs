@@ -182,7 +182,8 @@ impl Network {
         }
         let service = Service::new(handler, config.limits, runtime.clone());
         let duties = Duties { peers: door.is_some(), relay: config.relay };
-        let mut swarm = swarm(&config.key, &service, duties)?;
+        let topics = gossip::Topics::default();
+        let mut swarm = swarm(&config.key, &service, duties, &topics)?;
         let shared = Arc::new(Shared {
             peer: *swarm.local_peer_id(),
             addresses: Mutex::default(),
@@ -196,7 +197,7 @@ impl Network {
         }
         let closed = CancellationToken::new();
         let (discovery, to_discovery) = discovery::Room::new();
-        let (gossip, to_gossip) = gossip::Room::new();
+        let (gossip, to_gossip) = gossip::Room::new(topics, runtime.clone());
         let (reach, to_reach) = reach::Room::new();
         let rooms = Rooms { discovery, gossip, reach };
         let driver = Driver::new(
@@ -290,12 +291,17 @@ impl Shared {
 }
 
 /// The node's swarm, not listening yet.
-fn swarm(key: &SecretKey, service: &Arc<Service>, duties: Duties) -> Result<Swarm<Behaviour>, NetError> {
+fn swarm(
+    key: &SecretKey,
+    service: &Arc<Service>,
+    duties: Duties,
+    topics: &gossip::Topics,
+) -> Result<Swarm<Behaviour>, NetError> {
     let key = keypair(key).ok_or_else(|| NetError::Transport("the key is not usable".to_owned()))?;
     let (transport, through) =
         transport::with_circuits(&key).map_err(|error| NetError::Transport(error.to_string()))?;
     let codec = Codec::new(Arc::clone(&service.budget), service.runtime.clone());
-    let behaviour = Behaviour::new(&key, codec, through, &service.limits, duties, &service.runtime)
+    let behaviour = Behaviour::new(&key, codec, through, &service.limits, duties, topics, &service.runtime)
         .map_err(NetError::Transport)?;
     let config = swarm_config(&service.runtime)
         .with_idle_connection_timeout(IDLE_CONNECTION)

@@ -8,5 +8,6 @@
 
 mod calls;
 mod faults;
+mod gossip;
 mod peers;
 mod support;
