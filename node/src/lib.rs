@@ -12,8 +12,10 @@
 //! * [`consensus`] - one colony's Raft group: what is ordered becomes final;
 //! * [`membership`] - who replicates a colony and who votes, and how machines come and go;
 //! * [`node`] - all of it together, started and stopped;
+//! * [`announcements`] - how executors that wait for work hear of it without asking;
 //! * [`client`] - what a member uses to talk to a colony, over libp2p or within the process.
 
+pub mod announcements;
 pub mod client;
 pub mod consensus;
 pub mod coordinator;

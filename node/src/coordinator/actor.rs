@@ -234,7 +234,11 @@ impl Actor {
         }
         let view = self.view.clone();
         match view.colony() {
-            Ok(colony) => self.fill(&colony, elapsed),
+            Ok(colony) => {
+                let draft = self.fill(&colony, elapsed);
+                self.shared.board.post(&self.reserved);
+                draft
+            }
             Err(failure) => {
                 // A state that cannot be trusted is never acted upon, and will not become better.
                 let refusal = Refusal::Storage(Text::cut(&failure.to_string()));

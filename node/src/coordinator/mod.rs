@@ -12,6 +12,7 @@
 //! executor that waits while matching work is ready; a queue without an end; work granted by a task without the office.
 
 mod actor;
+mod board;
 mod draft;
 mod events;
 mod heard;
@@ -24,6 +25,7 @@ use colony_protocol::{identity::Identity, reply::Reply};
 use colony_store::ColonyView;
 use tokio_util::sync::CancellationToken;
 
+pub use board::Board;
 pub use events::{Events, Watch};
 pub use inbox::{Ordered, Unanswered};
 
@@ -36,6 +38,8 @@ struct Shared {
     inbox: inbox::Inbox,
     /// Who was heard outside of the log.
     heard: heard::Heard,
+    /// What is promised.
+    board: Board,
     /// News from applied entries.
     events: Arc<Events>,
     /// Tells the task to stop.
@@ -58,6 +62,7 @@ impl Coordinator {
         let shared = Arc::new(Shared {
             inbox: inbox::Inbox::default(),
             heard: heard::Heard::default(),
+            board: Board::default(),
             events,
             stop: CancellationToken::new(),
             stopped: CancellationToken::new(),
@@ -85,6 +90,12 @@ impl Coordinator {
     /// Remembers that a member was heard although nothing of it enters the log.
     pub fn hear(&self, by: Identity) {
         self.shared.heard.add(by);
+    }
+
+    /// What is promised, for announcements.
+    #[must_use]
+    pub fn board(&self) -> &Board {
+        &self.shared.board
     }
 
     /// What happens in the colony, for watchers.

@@ -60,6 +60,11 @@ impl Leases {
         self.table().remove(&(lease.process, lease.token));
     }
 
+    /// Whether nothing is held.
+    pub(super) fn is_empty(&self) -> bool {
+        self.table().is_empty()
+    }
+
     /// All leases.
     pub(super) fn all(&self) -> Vec<LeaseRef> {
         self.table().keys().map(|&(process, token)| LeaseRef { process, token }).collect()

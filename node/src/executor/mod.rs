@@ -5,6 +5,7 @@
 //!
 //! How the parts of an [`OsExecutor`] talk:
 //!
+//! * `asking` decides when to ask: all the time, or when called by announcements;
 //! * `pull` asks for as much work as there are free slots and starts one `run` for each process it is given;
 //! * `run` owns one attempt: its `scratch` directory, its `child` process group, its `journal` of output;
 //! * `heartbeat` renews all `leases` at once and tells a `run` when its lease is lost or its process cancelled;
@@ -17,6 +18,7 @@
 //! its whole process group down whichever way it ends. Two things are out of reach of safe code: a program that
 //! leaves its process group on purpose, and the children of an executor that is itself killed by signal 9.
 
+mod asking;
 mod books;
 mod child;
 mod config;
@@ -51,7 +53,7 @@ pub use config::ExecutorConfig;
 pub use noop::NoopExecutor;
 pub use scratch::ScratchError;
 
-use crate::client::Client;
+use crate::{announcements::Hints, client::Client};
 use shop::Shop;
 
 /// Reports waiting to be sent. Each may hold 256 KiB of output; when this many wait, no more work is taken.
@@ -85,6 +87,8 @@ pub struct OsExecutor {
     config: ExecutorConfig,
     /// How to reach the colony, as this executor.
     client: Client,
+    /// Tell when to ask for work.
+    hints: Option<Hints>,
 }
 
 /// Why an executor could not start.
@@ -100,7 +104,13 @@ impl OsExecutor {
     /// An executor that signs with `client`'s key.
     #[must_use]
     pub const fn new(config: ExecutorConfig, client: Client) -> Self {
-        Self { config, client }
+        Self { config, client, hints: None }
+    }
+
+    /// The same, which asks for work when `hints` say so, and leaves no request waiting at the coordinator meanwhile.
+    #[must_use]
+    pub fn with_hints(self, hints: Hints) -> Self {
+        Self { hints: Some(hints), ..self }
     }
 
     /// Pulls and runs work until `stop`, then ends as [`ExecutorConfig::grace`] says.
@@ -111,7 +121,7 @@ impl OsExecutor {
     /// [`ExecutorError`] if it cannot start. A colony that cannot be reached, or refuses, is asked again and again.
     pub async fn run(self, stop: CancellationToken) -> Result<(), ExecutorError> {
         let (reports, made) = mpsc::channel(REPORTS_WAITING);
-        let shop = Shop::open(self.config, self.client, stop)?;
+        let shop = Shop::open(self.config, self.client, self.hints, stop)?;
         // Dropping this future must end the detached runs too.
         let _abandon = shop.abandoned.clone().drop_guard();
         let told = CancellationToken::new();

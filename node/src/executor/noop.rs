@@ -8,7 +8,11 @@ use colony_protocol::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::client::{Client, ClientError};
+use super::asking::Asking;
+use crate::{
+    announcements::Hints,
+    client::{Client, ClientError},
+};
 
 /// How long one request for work waits: as in a real executor.
 const WAIT: Span = Span::from_secs(20);
@@ -22,6 +26,8 @@ pub struct NoopExecutor {
     client: Client,
     /// Most processes taken at once.
     batch: u16,
+    /// When to ask.
+    asking: Asking,
 }
 
 impl NoopExecutor {
@@ -29,7 +35,13 @@ impl NoopExecutor {
     #[must_use]
     pub fn new(client: Client, batch: usize) -> Self {
         let batch = u16::try_from(batch.clamp(1, BATCH_MAX)).unwrap_or(1);
-        Self { client, batch }
+        Self { client, batch, asking: Asking::new(None, WAIT) }
+    }
+
+    /// The same, which asks for work when `hints` say so.
+    #[must_use]
+    pub fn with_hints(self, hints: Hints) -> Self {
+        Self { asking: Asking::new(Some(hints), WAIT), ..self }
     }
 
     /// Takes and closes work until `stop`; says how many processes it closed.
@@ -54,8 +66,12 @@ impl NoopExecutor {
     }
 
     async fn ask(&self) -> Result<Vec<Process>, ClientError> {
-        let ask = Assign { max: self.batch, wait: WAIT, heartbeat: Some(HEARTBEAT), ..Assign::default() };
-        self.client.assign(ask).await
+        let mut turn = self.asking.turn().await;
+        let wait = turn.reason(|| false).await;
+        let ask = Assign { max: self.batch, wait, heartbeat: Some(HEARTBEAT), ..Assign::default() };
+        let processes = self.client.assign(ask).await?;
+        self.asking.learn(processes.len(), usize::from(self.batch));
+        Ok(processes)
     }
 }
 

@@ -1,14 +1,15 @@
 //! Asks for as much work as there are claims, and starts what it is given.
 //!
 //! A few requests may be open at once: a claim that becomes free while another request still waits for work must not
-//! wait for that one's answer. More than a few would only wake each other up at the coordinator.
+//! wait for that one's answer. More than a few would only wake each other up at the coordinator. When to ask is decided
+//! by `asking`.
 
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use colony_protocol::{command::Assign, model::Process};
+use colony_protocol::{command::Assign, model::Process, time::Span};
 use futures::future;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
@@ -60,8 +61,18 @@ impl Asker<'_> {
     async fn ask_on(self) {
         let mut pause = PAUSE;
         loop {
-            let claims = self.shop.slots.claim().await;
-            match self.work(claims.len()).await {
+            let mut turn = self.shop.asking.turn().await;
+            let mut claims = self.shop.slots.claim().await;
+            let wait = turn.reason(|| !self.shop.leases.is_empty()).await;
+            claims.extend(self.shop.slots.more(claims.len()));
+            let turn = turn.ask();
+            let work = self.work(claims.len(), wait).await;
+            match &work {
+                Ok(work) => self.shop.asking.learn(work.len(), claims.len()),
+                Err(_) => self.shop.asking.forget(),
+            }
+            drop(turn);
+            match work {
                 Ok(work) => {
                     pause = PAUSE;
                     self.start(work, claims);
@@ -77,12 +88,12 @@ impl Asker<'_> {
     }
 
     /// Work for up to `max` claims: what was granted and not learnt of, else what is granted now.
-    async fn work(self, max: usize) -> Result<Vec<(Process, Grant)>, ClientError> {
+    async fn work(self, max: usize, wait: Span) -> Result<Vec<(Process, Grant)>, ClientError> {
         let missed = &self.shop.missed;
         let work = if missed.swap(false, Ordering::Relaxed) {
             books::unknown(self.shop).await
         } else {
-            self.ask(max).await
+            self.ask(max, wait).await
         };
         // A refusal granted nothing; silence may have. What finds no claim now is looked for again.
         let again = work.as_ref().map_or_else(reports::is_passing, |work| work.len() > max);
@@ -90,10 +101,10 @@ impl Asker<'_> {
         work
     }
 
-    async fn ask(self, max: usize) -> Result<Vec<(Process, Grant)>, ClientError> {
+    async fn ask(self, max: usize, wait: Span) -> Result<Vec<(Process, Grant)>, ClientError> {
         let ask = Assign {
             max: u16::try_from(max).unwrap_or(u16::MAX),
-            wait: self.shop.config.wait,
+            wait,
             heartbeat: Some(self.shop.config.heartbeat),
             available_cpu: None,
             available_memory: None,

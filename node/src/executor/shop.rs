@@ -8,13 +8,14 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    asking::Asking,
     config::ExecutorConfig,
     leases::Leases,
     plan,
     scratch::{ScratchError, ScratchRoot},
     slots::Slots,
 };
-use crate::{client::Client, runtime::Runtime};
+use crate::{announcements::Hints, client::Client, runtime::Runtime};
 
 /// What all parts of one executor share.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(super) struct Shop {
     pub(super) client: Client,
     /// Time, tasks and randomness.
     pub(super) runtime: Runtime,
+    /// When to ask for work.
+    pub(super) asking: Asking,
     /// The leases held now, also those whose result is on its way.
     pub(super) leases: Leases,
     /// Whether an answer to a request for work may have been lost.
@@ -48,6 +51,7 @@ impl Shop {
     pub(super) fn open(
         config: ExecutorConfig,
         client: Client,
+        hints: Option<Hints>,
         stop: CancellationToken,
     ) -> Result<Arc<Self>, ScratchError> {
         let runtime = client.runtime().clone();
@@ -55,6 +59,7 @@ impl Shop {
         let secrets = std::env::vars_os().map(|(name, _)| name).filter(plan::is_secret).collect();
         Ok(Arc::new(Self {
             slots: Slots::new(config.parallel.get()),
+            asking: Asking::new(hints, config.wait),
             stop,
             config,
             client,

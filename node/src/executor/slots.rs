@@ -60,12 +60,14 @@ impl Slots {
     pub(super) async fn claim(&self) -> Vec<Claim> {
         // It fails only if closed, which nobody does.
         let mut claims: Vec<Claim> = Arc::clone(&self.claims).acquire_owned().await.into_iter().collect();
-        while claims.len() < BATCH_MAX
-            && let Ok(claim) = Arc::clone(&self.claims).try_acquire_owned()
-        {
-            claims.push(claim);
-        }
+        claims.extend(self.more(claims.len()));
         claims
+    }
+
+    /// All further claims that are free, with the `held` ones at most a batch.
+    pub(super) fn more(&self, held: usize) -> Vec<Claim> {
+        let free = || Arc::clone(&self.claims).try_acquire_owned().ok();
+        std::iter::from_fn(free).take(BATCH_MAX.saturating_sub(held)).collect()
     }
 
     /// Waits for a slot; first come, first served.

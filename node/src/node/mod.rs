@@ -98,6 +98,7 @@ impl Node {
             store,
             peers,
             service,
+            gossip: None,
             addresses: Vec::new(),
             timing: config.timing,
             replace_after: config.replace_after,
@@ -124,6 +125,7 @@ impl Node {
                 relay: false,
             };
             let network = Network::start_with(network, handler, door, self.ground.runtime.clone()).await?;
+            self.ground.gossip = Some(network.gossip().clone());
             self.ground.addresses = network.addresses();
             self.network = Some(network);
         }
@@ -234,6 +236,12 @@ impl Node {
     #[must_use]
     pub const fn peer_id(&self) -> PeerId {
         self.ground.peer
+    }
+
+    /// How many peers it is connected with.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.network.as_ref().map_or(0, Network::peers)
     }
 
     /// A colony and its coordinator, as this node sees them.

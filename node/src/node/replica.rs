@@ -26,11 +26,12 @@ use super::{
     tending::Tending,
 };
 use crate::{
+    announcements::{Announcer, Parts as Announcing},
     client::{Client, Local},
     consensus::{Consensus, ELECTION_PATIENCE, ProposeError, Setup, Timing},
     coordinator::{Coordinator, Events},
     membership::{Keeper, Parts, disk, probe::Probe},
-    net::{Multiaddr, PeerId},
+    net::{Multiaddr, PeerId, gossip},
     peers::Peers,
     query::Desk,
     runtime::Runtime,
@@ -52,6 +53,8 @@ pub(super) struct Ground {
     pub(super) peers: Peers,
     /// Answers requests.
     pub(super) service: Service,
+    /// Carries announcements; `None` for a node that listens nowhere.
+    pub(super) gossip: Option<gossip::Handle>,
     /// How others find this node.
     pub(super) addresses: Vec<Multiaddr>,
     /// How far members are from each other.
@@ -147,6 +150,21 @@ impl Replica {
                 service: ground.service.clone(),
             }),
         );
+        if let Some(gossip) = ground.gossip.clone() {
+            Announcer::start(
+                Announcing {
+                    me: ground.identity,
+                    key: ground.key.clone(),
+                    colony: config.id,
+                    view: view.clone(),
+                    consensus: replica.consensus.clone(),
+                    coordinator: replica.coordinator.clone(),
+                    gossip,
+                    runtime: runtime.clone(),
+                },
+                events.members(),
+            );
+        }
         let tending = Tending {
             replica: replica.clone(),
             view,

@@ -3,11 +3,11 @@
 
 use std::{
     num::NonZero,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use colony_protocol::time::Timestamp;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Busy, Job, Platform, Task, pool::Pool};
@@ -15,7 +15,7 @@ use super::{Busy, Job, Platform, Task, pool::Pool};
 /// The production platform. Make it inside a tokio runtime.
 #[derive(Debug)]
 pub struct Tokio {
-    /// The moment [`Platform::elapsed`] counts from.
+    /// The moment [`Platform::elapsed`] counts from, by the clock that sleeps go by: a test may stop both.
     start: Instant,
     /// Where tasks run, also those spawned from a thread that is none of tokio's.
     handle: Handle,
