@@ -11,6 +11,7 @@
 //! * [`crowd`] - many clients at once, everything they ask and are told recorded;
 //! * [`dev`] - a running development colony;
 //! * [`history`] - what clients asked and were told under load, and what must then be true;
+//! * [`internet`] - public machines, and homes behind every kind of NAT;
 //! * [`observed`] - every call of many clients, and whether an honest colony could have answered them so;
 //! * [`mount`] - a disk that can be full or read-only;
 //! * [`served`] - a running node: ready line, kill -9, pauses, memory;
@@ -25,7 +26,9 @@ pub mod dev;
 pub mod document;
 pub mod history;
 pub mod home;
+pub mod internet;
 pub mod mount;
+mod netns;
 pub mod observed;
 pub mod outcome;
 pub mod parameter;

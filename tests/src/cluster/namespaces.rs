@@ -3,26 +3,16 @@
 //! A link is cut by telling one side a wrong hardware address of the other: its frames reach nobody, silently, as if the cable were
 //! out. That needs no packet filter, can be done for each direction, and undone. This program itself has an address on the
 //! bridge and reaches everybody always.
-//!
-//! What an earlier run that was killed left behind is cleared away by the next one.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
-};
+use crate::netns::{self, Tag, ip};
 
-/// What the names of our namespaces and interfaces begin with.
-const PREFIX: &str = "clt";
 /// A hardware address that nobody has: locally administered, and none of ours.
 const NOBODY: &str = "02:00:00:00:00:01";
 
 /// The network; gone when dropped.
 #[derive(Debug)]
 pub struct Namespaces {
-    /// Of this program and this network within it.
-    tag: String,
+    tag: Tag,
     /// The third number of all addresses.
     net: u32,
     count: usize,
@@ -32,11 +22,8 @@ impl Namespaces {
     /// Makes one. `None`, said loudly, where this is not allowed.
     #[must_use]
     pub fn new(count: usize) -> Option<Self> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        sweep();
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let pid = std::process::id();
-        let network = Self { tag: format!("{PREFIX}{pid}x{number}"), net: (pid * 7 + number) % 250, count };
+        let tag = Tag::new();
+        let network = Self { net: (std::process::id() * 7 + tag.number()) % 250, tag, count };
         // Dropped half made, it clears away what is there.
         if network.make().is_some() {
             return Some(network);
@@ -52,10 +39,9 @@ impl Namespaces {
         ip(&["link", "set", &bridge, "up"])?;
         for number in 0..self.count {
             let (namespace, outside) = (self.name(number), self.interface(number));
-            ip(&["netns", "add", &namespace])?;
+            netns::add(&namespace)?;
             ip(&["link", "add", &outside, "type", "veth", "peer", "name", "eth0", "netns", &namespace])?;
             ip(&["link", "set", &outside, "master", &bridge, "up"])?;
-            ip(&["-n", &namespace, "link", "set", "lo", "up"])?;
             let address = format!("{}/24", self.address(number));
             ip(&["-n", &namespace, "addr", "add", &address, "dev", "eth0"])?;
             ip(&["-n", &namespace, "link", "set", "eth0", "up"])?;
@@ -66,7 +52,7 @@ impl Namespaces {
     /// The name of a machine's namespace.
     #[must_use]
     pub fn name(&self, number: usize) -> String {
-        format!("{}n{number}", self.tag)
+        self.tag.name(format_args!("n{number}"))
     }
 
     /// A machine's address.
@@ -111,11 +97,11 @@ impl Namespaces {
     }
 
     fn bridge(&self) -> String {
-        format!("{}b", self.tag)
+        self.tag.name("b")
     }
 
     fn interface(&self, number: usize) -> String {
-        format!("{}h{number}", self.tag)
+        self.tag.name(format_args!("h{number}"))
     }
 }
 
@@ -124,39 +110,16 @@ impl Drop for Namespaces {
         for number in 0..self.count {
             // The namespace outlives its last process only by name; its interface goes with this end.
             let _ = ip(&["link", "del", &self.interface(number)]);
-            let _ = ip(&["netns", "del", &self.name(number)]);
+            netns::remove(&self.name(number));
         }
         let _ = ip(&["link", "del", &self.bridge()]);
     }
 }
 
-/// Clears away what belongs to programs that are no more.
-fn sweep() {
-    let dead = |name: &str| {
-        let pid = name.strip_prefix(PREFIX)?.split_once('x')?.0.parse::<u32>().ok()?;
-        (!Path::new(&format!("/proc/{pid}")).exists()).then_some(())
-    };
-    for name in entries("/sys/class/net").iter().filter(|name| dead(name).is_some()) {
-        let _ = ip(&["link", "del", name]);
-    }
-    for name in entries("/run/netns").iter().filter(|name| dead(name).is_some()) {
-        let _ = ip(&["netns", "del", name]);
-    }
-}
-
-fn entries(directory: &str) -> Vec<String> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
-}
-
-fn ip(args: &[&str]) -> Option<()> {
-    let mut command = Command::new("ip");
-    command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().ok().filter(std::process::ExitStatus::success).map(drop)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::process::{Command, Stdio};
+
     use super::*;
 
     /// Whether one machine's echo reaches another, within a second.
