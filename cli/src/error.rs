@@ -107,6 +107,7 @@ impl From<Refusal> for Failure {
                 .hint(Hint::ShowContext),
             Refusal::Ticket(_) => what.exit(Exit::DENIED).hint(Hint::Invite { role: "voter", name: None }),
             Refusal::LastVoter { .. } => what.hint(Hint::Members),
+            Refusal::Clock { .. } => what.exit(Exit::DENIED).hint(Hint::Doctor),
             Refusal::Envelope(_) => what.exit(Exit::DENIED).hint(Hint::ShowContext),
             Refusal::NotFound { what: thing } | Refusal::Ambiguous { what: thing, .. } => {
                 what.hint(list_of(thing))

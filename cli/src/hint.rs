@@ -83,6 +83,8 @@ pub(crate) enum Hint {
     },
     /// Who belongs to the colony.
     Members,
+    /// Something is wrong here.
+    Doctor,
     /// One node can say what it knows.
     StaleStatus,
     /// What the colony looks like.
@@ -124,6 +126,7 @@ impl Hint {
             Self::UpOnAnyPort => "let a free port be chosen:",
             Self::Invite { .. } => "the colony's owner makes a new ticket with",
             Self::JoinAs { .. } => "take another name:",
+            Self::Doctor => "find out what is wrong with",
             Self::Members => "see who belongs to the colony with",
             Self::StaleStatus => "ask one node what it knows with",
             Self::Status => "look at the colony with",
@@ -164,6 +167,7 @@ impl Hint {
             Self::Invite { role, name: None } => vec!["invite", "--role", role],
             Self::Invite { role, name: Some(name) } => vec!["invite", "--role", role, "--name", name],
             Self::JoinAs { ticket, name } => vec!["join", ticket, "--name", name],
+            Self::Doctor => vec!["doctor"],
             Self::Members => vec!["members"],
             Self::StaleStatus => vec!["status", "--stale"],
             Self::Status => vec!["status"],
@@ -239,6 +243,7 @@ mod tests {
             Hint::Members,
             Hint::StaleStatus,
             Hint::Status,
+            Hint::Doctor,
             Hint::DevAgain { nodes: "3".to_owned(), data: "a b".to_owned() },
         ]
     }
@@ -278,12 +283,13 @@ mod tests {
             Hint::Members => 29,
             Hint::StaleStatus => 30,
             Hint::Status => 31,
-            Hint::DevAgain { .. } => 32,
+            Hint::Doctor => 32,
+            Hint::DevAgain { .. } => 33,
         }
     }
 
     /// How many variants [`place`] knows.
-    const VARIANTS: usize = 33;
+    const VARIANTS: usize = 34;
 
     /// Undoes [`quoted`] for the words above.
     fn split(line: &str) -> Vec<String> {

@@ -19,6 +19,7 @@ pub mod announcements;
 pub mod client;
 pub mod consensus;
 pub mod coordinator;
+pub mod doctor;
 pub mod executor;
 pub mod membership;
 pub mod net;

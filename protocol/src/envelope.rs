@@ -181,10 +181,10 @@ impl Body {
             return Err(EnvelopeError::Lifetime);
         }
         if self.expires < now {
-            return Err(EnvelopeError::Expired { late: now.since(self.expires) });
+            return Err(EnvelopeError::Expired { late: now.since(self.expires), now });
         }
         if self.issued > now.after(SKEW_MAX) {
-            return Err(EnvelopeError::FromTheFuture { early: self.issued.since(now) });
+            return Err(EnvelopeError::FromTheFuture { early: self.issued.since(now), now });
         }
         Ok(())
     }
@@ -217,12 +217,16 @@ pub enum EnvelopeError {
     Expired {
         /// How long ago.
         late: Span,
+        /// By which clock.
+        now: Timestamp,
     },
     /// The sender's clock is ahead.
-    #[error("the request was signed {early:?} in the future; is the sender's clock right?")]
+    #[error("the request was signed {early:?} in the future")]
     FromTheFuture {
         /// By how much.
         early: Span,
+        /// By which clock.
+        now: Timestamp,
     },
     /// The payload is not what `kind` says.
     #[error("the payload is not of the signed kind")]

@@ -36,3 +36,4 @@ pub mod ticket;
 pub mod time;
 pub mod units;
 pub mod validate;
+pub mod vitals;

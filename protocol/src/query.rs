@@ -75,6 +75,8 @@ pub enum Query {
     },
     /// Each condition of a process against each executor: why it does not run.
     Explain(Selector),
+    /// How the node that answers is doing. Ask one node, for the answer as it knows it: [`STALE_KIND`].
+    Vitals,
 }
 
 /// How people name a process or a workflow.

@@ -8,6 +8,7 @@ use crate::{
     identity::Identity,
     model::{Name, State},
     ticket::TicketError,
+    time::Timestamp,
 };
 
 /// A reason, worded for the person who reads it: what, why, and where it helps the field.
@@ -28,6 +29,14 @@ pub enum Refusal {
     /// The signature, colony, audience or time of the request is wrong.
     #[error("{0}")]
     Envelope(Text<512>),
+    /// By the clock of the node that refuses, the request is over already, or not made yet.
+    #[error("{why}; this machine's clock and that of the node that was asked may disagree")]
+    Clock {
+        /// Which of the two, and by how much.
+        why: Text<512>,
+        /// That clock.
+        now: Timestamp,
+    },
     /// The caller may not do this.
     #[error("access denied: {why}")]
     Denied {
@@ -130,6 +139,9 @@ impl From<EnvelopeError> for Refusal {
     fn from(error: EnvelopeError) -> Self {
         match error {
             EnvelopeError::Codec(error) => Self::Malformed(Text::cut(&error.to_string())),
+            EnvelopeError::Expired { now, .. } | EnvelopeError::FromTheFuture { now, .. } => {
+                Self::Clock { why: Text::cut(&error.to_string()), now }
+            }
             other => Self::Envelope(Text::cut(&other.to_string())),
         }
     }

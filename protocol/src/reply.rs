@@ -17,6 +17,7 @@ use crate::{
     query::PAGE_MAX,
     refusal::Refusal,
     time::Timestamp,
+    vitals::Vitals,
 };
 
 /// Most rows of a page.
@@ -127,6 +128,8 @@ pub enum Answer {
     },
     /// To [`crate::query::Query::Explain`].
     Explanation(Box<Explanation>),
+    /// To [`crate::query::Query::Vitals`].
+    Vitals(Box<Vitals>),
 }
 
 /// A colony and its coordinator, as one node sees them.

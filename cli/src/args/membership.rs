@@ -161,6 +161,14 @@ pub(crate) struct MembersArgs {
     pub(crate) reading: Reading,
 }
 
+/// `colony doctor`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct DoctorArgs {
+    /// A member to find the way to: its name, its id, or an address [default: examine this home]
+    #[arg(value_name = "PEER")]
+    pub(crate) peer: Option<String>,
+}
+
 /// Verbs of `colony members`.
 #[derive(Subcommand, Debug, Clone)]
 pub(crate) enum MembersVerb {

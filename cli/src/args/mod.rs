@@ -101,6 +101,8 @@ pub(crate) enum Verb {
     Leave,
     /// Who belongs to the colony, and how it is reached
     Members(MembersArgs),
+    /// Find out what is wrong here, or on the way to a peer, and what to do about it
+    Doctor(DoctorArgs),
     /// Run a command somewhere in the colony and follow it like a local one
     Exec(ExecArgs),
     /// Queue a function spec, a list of them, or a workflow

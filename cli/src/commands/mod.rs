@@ -7,6 +7,7 @@ mod completions;
 mod ctx;
 mod demo;
 mod dev;
+mod doctor;
 mod exec;
 mod executor;
 mod explain;
@@ -47,6 +48,7 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result<Exit, Failure> {
         Verb::Join(args) => join::run(app, args).await,
         Verb::Leave => leave::run(app).await,
         Verb::Members(args) => members::run(app, args).await,
+        Verb::Doctor(args) => doctor::run(app, args).await,
         Verb::Exec(args) => exec::run(app, args).await,
         Verb::Submit(args) => submit::run(app, &args.file, args.wait, submit::Kind::Any).await,
         Verb::Ps(args) => ps::run(app, &args).await,

@@ -19,7 +19,7 @@ pub(crate) use self::{
     stream::{data, note, pass_through, report},
     style::{cut, is_coloured},
     views::{
-        Everybody, Seen, executor_record, executors, functions, log_lines, member_name, members,
-        process_record, processes, ran, users, workflow_record, workflows,
+        Everybody, Findings, Seen, executor_record, executors, findings, functions, log_lines, member_name,
+        members, process_record, processes, ran, users, workflow_record, workflows,
     },
 };

@@ -101,7 +101,11 @@ fn better(
 fn is_for_another(outcome: &[u8]) -> bool {
     matches!(
         rpc::decode_outcome(outcome),
-        Ok(Err(Refusal::Unavailable(_) | Refusal::Busy(_) | Refusal::Storage(_) | Refusal::Envelope(_)))
+        Ok(Err(Refusal::Unavailable(_)
+            | Refusal::Busy(_)
+            | Refusal::Storage(_)
+            | Refusal::Envelope(_)
+            | Refusal::Clock { .. }))
     )
 }
 

@@ -15,7 +15,7 @@ use libp2p::{
     swarm::NetworkBehaviour,
 };
 
-use super::{codec::Codec, discovery, gossip, limits::NetLimits, reach, streams};
+use super::{census, codec::Codec, discovery, gossip, limits::NetLimits, reach, streams};
 use crate::runtime::Runtime;
 
 /// The stream between two nodes; see [`crate::peers`].
@@ -74,7 +74,7 @@ impl Behaviour {
             rpc: rpc(codec, ProtocolSupport::Inbound),
             streams: streams::Behaviour::new(accepted),
             ping: ping::Behaviour::default(),
-            discovery: discovery::Behaviour::new(key.public()),
+            discovery: discovery::Behaviour::new(key.public(), census::agent(runtime.random())),
             gossip: gossip::behaviour(key, topics)?,
             reach: reach::Behaviour::new(me, through, duties.relay, runtime),
         })

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Shared,
     behaviour::{Behaviour, BehaviourEvent, PEER_PROTOCOL, is_silent},
+    census::Census,
     codec::Request,
     dial::{Dialling, Door, Order, PeerDoor, PeerStream},
     discovery, gossip, reach,
@@ -51,6 +52,7 @@ pub(super) struct Rooms {
     pub(super) discovery: discovery::Room,
     pub(super) gossip: gossip::Room,
     pub(super) reach: reach::Room,
+    pub(super) census: Census,
 }
 
 /// Owns the swarm.
@@ -198,6 +200,7 @@ impl Driver {
     }
 
     fn event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        self.rooms.census.notice(&event);
         self.rooms.reach.notice(&event, &mut self.swarm);
         self.rooms.discovery.notice(&event, &mut self.swarm);
         match event {

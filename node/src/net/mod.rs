@@ -9,6 +9,7 @@
 
 mod behaviour;
 pub(crate) mod budget;
+mod census;
 pub(crate) mod codec;
 pub(crate) mod dial;
 pub mod discovery;
@@ -55,6 +56,7 @@ use self::{
 use crate::runtime::Runtime;
 
 pub(crate) use behaviour::{RPC_STREAMS, is_silent, rpc};
+pub use census::{Acquaintance, Census, Twins};
 pub use dial::PeerDoor;
 pub use libp2p::{Multiaddr, PeerId};
 pub use limits::NetLimits;
@@ -134,6 +136,28 @@ pub struct Network {
     discovery: discovery::Handle,
     gossip: gossip::Handle,
     reach: reach::Handle,
+    census: Census,
+}
+
+/// What can be seen of a network. Who keeps it keeps no request alive and nobody who answers one.
+#[derive(Debug, Clone)]
+pub struct Account {
+    shared: Arc<Shared>,
+    census: Census,
+}
+
+impl Account {
+    /// Where this node listens, with its peer id at the end.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<Multiaddr> {
+        self.shared.lock().clone()
+    }
+
+    /// Who is connected.
+    #[must_use]
+    pub const fn census(&self) -> &Census {
+        &self.census
+    }
 }
 
 /// What the swarm's task shows to others.
@@ -199,7 +223,8 @@ impl Network {
         let (discovery, to_discovery) = discovery::Room::new();
         let (gossip, to_gossip) = gossip::Room::new(topics, runtime.clone());
         let (reach, to_reach) = reach::Room::new();
-        let rooms = Rooms { discovery, gossip, reach };
+        let census = Census::new(runtime.clone());
+        let rooms = Rooms { discovery, gossip, reach, census: census.clone() };
         let driver = Driver::new(
             swarm,
             listeners,
@@ -210,7 +235,15 @@ impl Network {
             closed.clone(),
         );
         runtime.spawn("swarm", driver.run());
-        Ok(Self { service, shared, closed, discovery: to_discovery, gossip: to_gossip, reach: to_reach })
+        Ok(Self {
+            service,
+            shared,
+            closed,
+            discovery: to_discovery,
+            gossip: to_gossip,
+            reach: to_reach,
+            census,
+        })
     }
 
     /// Who this node is to its peers.
@@ -241,6 +274,18 @@ impl Network {
     #[must_use]
     pub const fn reach(&self) -> &reach::Handle {
         &self.reach
+    }
+
+    /// Who is connected.
+    #[must_use]
+    pub const fn census(&self) -> &Census {
+        &self.census
+    }
+
+    /// The same network for who only looks.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        Account { shared: Arc::clone(&self.shared), census: self.census.clone() }
     }
 
     /// How many peers are connected.

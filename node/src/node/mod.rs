@@ -10,6 +10,7 @@
 mod colleague;
 mod config;
 mod founding;
+mod pulse;
 mod replica;
 mod tending;
 
@@ -34,6 +35,7 @@ pub use config::{
     ColonyConfig, Data, DiskSource, Founding, KnownPeer, NodeConfig, REPLACE_AFTER, StartError,
 };
 
+pub(crate) use self::pulse::Pulse;
 use self::replica::{Ground, Replica};
 use crate::{
     client::{Client, Local, Transport},
@@ -100,6 +102,7 @@ impl Node {
             service,
             gossip: None,
             addresses: Vec::new(),
+            pulse: Pulse::new(identity, runtime.clone()),
             timing: config.timing,
             replace_after: config.replace_after,
             runtime,
@@ -127,6 +130,7 @@ impl Node {
             let network = Network::start_with(network, handler, door, self.ground.runtime.clone()).await?;
             self.ground.gossip = Some(network.gossip().clone());
             self.ground.addresses = network.addresses();
+            self.ground.pulse = self.ground.pulse.with(network.account());
             self.network = Some(network);
         }
         let mut failed = None;

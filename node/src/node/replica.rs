@@ -23,6 +23,7 @@ use super::{
     colleague::{Glue, Heard},
     config::{ColonyConfig, Founding, KnownPeer, StartError},
     founding,
+    pulse::Pulse,
     tending::Tending,
 };
 use crate::{
@@ -57,6 +58,8 @@ pub(super) struct Ground {
     pub(super) gossip: Option<gossip::Handle>,
     /// How others find this node.
     pub(super) addresses: Vec<Multiaddr>,
+    /// How this node is doing.
+    pub(super) pulse: Pulse,
     /// How far members are from each other.
     pub(super) timing: Timing,
     /// How long a voter may be gone before a learner takes its place.
@@ -109,6 +112,7 @@ impl Replica {
             coordinator.clone(),
             ground.peers.clone(),
             runtime.clone(),
+            ground.pulse.clone(),
             ground.identity,
         ));
         let known: Arc<[_]> = config.peers.iter().map(known).collect();

@@ -25,7 +25,8 @@ use colony_protocol::{
 use colony_store::{ColonyView, StoreFailure};
 
 use crate::{
-    consensus::Consensus, coordinator::Coordinator, membership::view, peers::Peers, runtime::Runtime,
+    consensus::Consensus, coordinator::Coordinator, membership::view, node::Pulse, peers::Peers,
+    runtime::Runtime,
 };
 
 /// Most bytes of rows one answer carries, by a rough count: half a frame, so that encoding never exceeds one.
@@ -44,6 +45,8 @@ pub struct Desk {
     peers: Peers,
     /// Time.
     runtime: Runtime,
+    /// How this node is doing.
+    pulse: Pulse,
     /// This node.
     node: Identity,
 }
@@ -51,15 +54,16 @@ pub struct Desk {
 impl Desk {
     /// A desk for one colony.
     #[must_use]
-    pub const fn new(
+    pub(crate) const fn new(
         view: ColonyView,
         consensus: Consensus,
         coordinator: Coordinator,
         peers: Peers,
         runtime: Runtime,
+        pulse: Pulse,
         node: Identity,
     ) -> Self {
-        Self { view, consensus, coordinator, peers, runtime, node }
+        Self { view, consensus, coordinator, peers, runtime, pulse, node }
     }
 
     /// Answers a question. A watch is answered with what is there now; see [`Desk::await_news`].
@@ -94,6 +98,7 @@ impl Desk {
                 let lines = self.log(&process, *from, PAGE_MAX, false)?;
                 Ok(Answer::Watch { process: Box::new(process), lines })
             }
+            Query::Vitals => Ok(Answer::Vitals(Box::new(self.pulse.take()))),
             Query::Explain(selector) => {
                 let process = self.process(selector)?;
                 Ok(Answer::Explanation(Box::new(self.colony()?.explain(&process))))

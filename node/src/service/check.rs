@@ -157,10 +157,10 @@ mod tests {
             expires: NOW.before(Span::from_secs(1)),
             ..a_body()
         };
-        assert!(matches!(check(&old), Err(Refusal::Envelope(_))));
+        assert!(matches!(check(&old), Err(Refusal::Clock { now: NOW, .. })));
         let early = NOW.after(Span::from_secs(3_600));
         let early = Body { issued: early, expires: early.after(Span::from_secs(1)), ..a_body() };
-        assert!(matches!(check(&early), Err(Refusal::Envelope(_))));
+        assert!(matches!(check(&early), Err(Refusal::Clock { now: NOW, .. })));
         let long = Body { expires: NOW.after(LIFETIME_MAX).after(Span::from_secs(1)), ..a_body() };
         assert!(matches!(check(&long), Err(Refusal::Envelope(_))));
     }

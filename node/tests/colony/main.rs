@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
 mod cluster;
+mod doctor;
 mod failover;
 mod full_disk;
 mod joining;

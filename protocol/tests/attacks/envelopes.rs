@@ -97,7 +97,7 @@ fn a_request_lives_in_its_window_only() {
     // Just in time, and a moment late.
     assert_eq!(check(window(NOW.before(second), second)), Ok(()));
     let late = window(NOW.before(Span::from_secs(2)), second);
-    assert_eq!(check(late), Err(EnvelopeError::Expired { late: second }));
+    assert_eq!(check(late), Err(EnvelopeError::Expired { late: second, now: NOW }));
 
     // A sender's clock may be ahead by the skew, not by more.
     assert_eq!(check(window(NOW.after(SKEW_MAX), second)), Ok(()));

@@ -1,12 +1,14 @@
 //! What each noun looks like, as a row and as a record.
 
 mod executors;
+mod findings;
 mod members;
 mod process;
 mod workflow;
 
 pub(crate) use self::{
     executors::{executor_record, executors, functions, log_lines, users},
+    findings::{Findings, findings},
     members::{Everybody, member_name, members},
     process::{process_record, processes, ran},
     workflow::{workflow_record, workflows},

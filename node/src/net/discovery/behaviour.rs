@@ -20,9 +20,9 @@ pub(in crate::net) struct Behaviour {
 }
 
 impl Behaviour {
-    pub(in crate::net) fn new(key: PublicKey) -> Self {
+    /// `agent` is what this process calls itself.
+    pub(in crate::net) fn new(key: PublicKey, agent: String) -> Self {
         let me: PeerId = key.to_peer_id();
-        let agent = concat!("colony/", env!("CARGO_PKG_VERSION")).to_owned();
         let mut config = kad::Config::new(KAD);
         config
             .set_kbucket_inserts(kad::BucketInserts::Manual)

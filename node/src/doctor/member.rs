@@ -1,0 +1,293 @@
+//! Judges of a member's place in its colony and in the network, from its node's own account.
+
+use std::collections::BTreeSet;
+
+use colony_protocol::{
+    identity::Identity,
+    vitals::{Nat, Twin, Vitals},
+};
+use libp2p::{Multiaddr, multiaddr::Protocol};
+
+use super::{
+    Check,
+    facts::{Colony, Versions},
+};
+
+/// Relays that a node behind a NAT should have: one may restart.
+const RELAYS: usize = 2;
+
+/// Whether the colony answers.
+#[must_use]
+pub fn colony(colony: &Colony) -> Check {
+    const NAME: &str = "colony";
+    let Colony { name, coordinator, answered, silent } = colony;
+    let silence: Vec<String> = silent.iter().map(|(who, why)| format!("{who}: {why}")).collect();
+    let silence = silence.join("; ");
+    if answered.is_empty() {
+        let finding = match silent.len() {
+            0 => format!("no node of {name} is known"),
+            _ => format!("no node of {name} answers ({silence})"),
+        };
+        let fix =
+            "colony up on one of its nodes, or a new ticket: colony invite there, colony join TICKET here";
+        return Check::fail(NAME, finding, fix);
+    }
+    let Some(coordinator) = coordinator else {
+        let finding = format!("{} answers, but {name} has no coordinator", answered.join(", "));
+        return Check::fail(NAME, finding, "start most of its voters: colony up");
+    };
+    if silent.is_empty() {
+        let all = answered.len();
+        return Check::ok(NAME, format!("{name}: {all} of {all} nodes answer; {coordinator} coordinates"));
+    }
+    Check::warn(
+        NAME,
+        format!(
+            "{} of {} nodes of {name} do not answer ({silence})",
+            silent.len(),
+            silent.len() + answered.len()
+        ),
+        "colony up on those that should run; colony members remove NAME for those that never will again",
+    )
+}
+
+/// Whether others can knock at all, and by which transports.
+#[must_use]
+pub fn listening(vitals: &Vitals) -> Check {
+    const NAME: &str = "listening";
+    let transports: BTreeSet<&str> =
+        parsed(&vitals.listening).iter().filter(|address| !is_circuit(address)).map(transport).collect();
+    let words: Vec<&str> = transports.into_iter().collect();
+    match words.as_slice() {
+        [] => Check::fail(
+            NAME,
+            "the node listens nowhere",
+            "colony up --listen /ip4/0.0.0.0/tcp/0 --listen /ip4/0.0.0.0/udp/0/quic-v1",
+        ),
+        [only] => Check::warn(
+            NAME,
+            format!("only by {only}: where that is blocked, nobody gets through"),
+            "colony up --listen /ip4/0.0.0.0/tcp/0 --listen /ip4/0.0.0.0/udp/0/quic-v1",
+        ),
+        several => Check::ok(NAME, format!("by {}", several.join(", "))),
+    }
+}
+
+/// Whether others get in from outside, by which transports, or through relays.
+#[must_use]
+pub fn reachable(vitals: &Vitals) -> Check {
+    const NAME: &str = "reachable";
+    let confirmed = parsed(&vitals.confirmed);
+    let ways: BTreeSet<&str> =
+        confirmed.iter().filter(|address| !is_circuit(address)).map(transport).collect();
+    let ways = ways.into_iter().collect::<Vec<_>>().join(", ");
+    let relayed = vitals.reservations.iter().filter(|reservation| reservation.live).count();
+    match (vitals.public, relayed) {
+        (Some(true), _) if ways.is_empty() => Check::ok(NAME, "from outside"),
+        (Some(true), _) => Check::ok(NAME, format!("from outside by {ways}")),
+        (Some(false), 1..) => Check::ok(NAME, "not from outside; through relays, and by punched holes"),
+        (Some(false), 0) => Check::fail(
+            NAME,
+            "neither from outside nor through a relay: only those it calls itself can talk to it",
+            "run a reachable member as a relay: colony up --relay; or let a port in: see the check `listening`",
+        ),
+        (None, 1..) => Check::ok(NAME, "through relays; nobody has tried from outside yet"),
+        (None, 0) => Check::unknown(
+            NAME,
+            "nobody has tried from outside yet",
+            "ask again in a minute, with another member up: colony doctor",
+        ),
+    }
+}
+
+/// Whether others see the node where it is.
+#[must_use]
+pub fn addresses(vitals: &Vitals) -> Check {
+    const NAME: &str = "addresses";
+    let observed = parsed(&vitals.observed);
+    if observed.is_empty() {
+        let fix = "ask again when another member is connected: colony members";
+        return Check::unknown(NAME, "nobody has told where it sees this node", fix);
+    }
+    let hosts: BTreeSet<String> = observed.iter().filter_map(host).collect();
+    let hosts = hosts.into_iter().collect::<Vec<_>>().join(", ");
+    if observed.iter().any(is_global) {
+        return Check::ok(NAME, format!("others see this node at {hosts}"));
+    }
+    Check::warn(
+        NAME,
+        format!("others see this node at {hosts} only: nobody outside that network can reach it"),
+        "nothing, if all members are in that network; else join through a public member",
+    )
+}
+
+/// Whether holes can be punched.
+#[must_use]
+pub fn nat(vitals: &Vitals) -> Check {
+    const NAME: &str = "nat";
+    match vitals.nat {
+        Nat::None => Check::ok(NAME, "none"),
+        Nat::Equal => Check::ok(NAME, "all peers see the same port: holes can be punched"),
+        Nat::Different => Check::warn(
+            NAME,
+            "each peer sees another port (symmetric): what cannot connect directly goes through a relay",
+            "forward a port on the router to this machine, or keep a relay up: colony up --relay",
+        ),
+        Nat::Unknown if vitals.public == Some(true) => Check::ok(NAME, "none that is in the way"),
+        Nat::Unknown => Check::unknown(
+            NAME,
+            "it takes two peers in different places to tell",
+            "ask again when two public members are up: colony members",
+        ),
+    }
+}
+
+/// Whether a node that cannot be reached has relays that hold a place for it.
+#[must_use]
+pub fn relays(vitals: &Vitals, name_of: impl Fn(&Identity) -> String) -> Check {
+    const NAME: &str = "relays";
+    let (live, dead): (Vec<_>, Vec<_>) = vitals.reservations.iter().partition(|reservation| reservation.live);
+    let names: Vec<String> = live.iter().map(|reservation| name_of(&reservation.relay)).collect();
+    match (vitals.public, live.len()) {
+        (Some(true), 0) => Check::ok(NAME, "none needed"),
+        (None, 0) if dead.is_empty() => Check::unknown(
+            NAME,
+            "none yet; it is not known whether one is needed",
+            "ask again in a minute: colony doctor",
+        ),
+        (_, 0) => {
+            let lost: Vec<String> = dead.iter().map(|reservation| name_of(&reservation.relay)).collect();
+            let finding = match lost.len() {
+                0 => "none, and this node is not reachable from outside".to_owned(),
+                _ => format!("none; lost {}", lost.join(", ")),
+            };
+            Check::fail(NAME, finding, "run a reachable member as a relay: colony up --relay")
+        }
+        (_, count) if count < RELAYS => Check::ok(NAME, format!("through {}", names.join(", "))),
+        _ => Check::ok(NAME, format!("through {}; one may fail", names.join(", "))),
+    }
+}
+
+/// Whether colonies can be found by their id, and this one by others.
+#[must_use]
+pub fn discovery(vitals: &Vitals) -> Check {
+    const NAME: &str = "discovery";
+    let known = vitals.discovery.known;
+    // Commands are connected for a moment, too; they tell nobody what they are.
+    let nodes = vitals.peers.iter().filter(|peer| !peer.agent.is_empty()).count();
+    let part = if vitals.discovery.server { "answers others" } else { "only asks" };
+    match known {
+        0 if nodes == 0 => Check::unknown(
+            NAME,
+            "nobody is connected who could be asked",
+            "start another node, or name one: colony up --bootstrap MULTIADDR",
+        ),
+        0 => Check::fail(
+            NAME,
+            format!("{nodes} nodes are connected, and none of them can be asked"),
+            "make one node reachable from outside and name it: colony up --bootstrap MULTIADDR",
+        ),
+        1 => Check::ok(NAME, format!("1 peer to ask; {part}")),
+        many => Check::ok(NAME, format!("{many} peers to ask; {part}")),
+    }
+}
+
+/// Whether all run the same program.
+#[must_use]
+pub fn version(versions: &Versions) -> Check {
+    const NAME: &str = "version";
+    let Versions { own, others } = versions;
+    let differ: Vec<String> = others
+        .iter()
+        .filter(|(_, version)| version != own)
+        .map(|(name, version)| format!("{name} runs {version}"))
+        .collect();
+    let finding = format!("this is {own}; {}", differ.join(", "));
+    let fix = "install the same version everywhere, the coordinator's node last";
+    if differ.is_empty() {
+        return Check::ok(NAME, own.clone());
+    }
+    if others.iter().any(|(_, version)| line(version) != line(own)) {
+        return Check::fail(NAME, finding, fix);
+    }
+    Check::warn(NAME, finding, fix)
+}
+
+/// The part of a version that may not differ between nodes that talk: `1` of `1.2.3`, `0.1` of `0.1.7`.
+fn line(version: &str) -> Vec<&str> {
+    let parts: Vec<&str> = version.split('.').collect();
+    let significant = if parts.first() == Some(&"0") { 2 } else { 1 };
+    parts.into_iter().take(significant).collect()
+}
+
+/// Whether some key is in use at two places: whoever has it receives half of what is meant for it, and a voter could vote
+/// twice.
+#[must_use]
+pub fn twins(twins: &[Twin], me: &Identity, name_of: impl Fn(&Identity) -> String) -> Check {
+    const NAME: &str = "twins";
+    let places = |twin: &Twin| {
+        twin.addresses.iter().map(|address| address.to_string()).collect::<Vec<_>>().join(" and ")
+    };
+    let fix = "stop one of them, delete its home, and join anew from there: colony join TICKET";
+    if let Some(own) = twins.iter().find(|twin| twin.id == *me) {
+        let finding = format!("this node's key is in use twice, at {}", places(own));
+        return Check::fail(NAME, finding, fix);
+    }
+    match twins {
+        [] => Check::ok(NAME, "every key is in use once"),
+        [first, ..] => {
+            let finding = format!("the key of {} is in use twice, at {}", name_of(&first.id), places(first));
+            Check::fail(NAME, finding, fix)
+        }
+    }
+}
+
+/// Those of some texts that are addresses.
+fn parsed<'a>(
+    texts: impl IntoIterator<Item = &'a colony_protocol::model::member::Address>,
+) -> Vec<Multiaddr> {
+    texts.into_iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+/// Whether an address is one that anybody can dial.
+fn is_global(address: &Multiaddr) -> bool {
+    match address.iter().next() {
+        Some(Protocol::Ip4(ip)) => {
+            let [first, second, ..] = ip.octets();
+            let is_shared = first == 100 && second & 0xc0 == 64;
+            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified() || is_shared)
+        }
+        Some(Protocol::Ip6(ip)) => ip.segments().first().is_some_and(|first| first & 0xe000 == 0x2000),
+        Some(Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_)) => true,
+        _ => false,
+    }
+}
+
+fn is_circuit(address: &Multiaddr) -> bool {
+    address.iter().any(|part| part == Protocol::P2pCircuit)
+}
+
+/// What carries a connection to an address, in the word people use.
+fn transport(address: &Multiaddr) -> &'static str {
+    let has = |wanted: fn(&Protocol<'_>) -> bool| address.iter().any(|part| wanted(&part));
+    if has(|part| matches!(part, Protocol::QuicV1)) {
+        "QUIC"
+    } else if has(|part| matches!(part, Protocol::Ws(_) | Protocol::Wss(_))) {
+        "WebSocket"
+    } else {
+        "TCP"
+    }
+}
+
+/// The host an address names.
+fn host(address: &Multiaddr) -> Option<String> {
+    match address.iter().next()? {
+        Protocol::Ip4(ip) => Some(ip.to_string()),
+        Protocol::Ip6(ip) => Some(ip.to_string()),
+        Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name) => Some(name.into_owned()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

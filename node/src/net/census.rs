@@ -1,0 +1,216 @@
+//! Who is connected: what they call themselves, how far they are, and whether one key is in use at two places.
+//!
+//! The swarm's task tells everything it sees; whoever asks gets a copy. Nothing is decided here.
+//!
+//! Each process draws a number when it starts and tells it with its name. Two connections of one peer with different
+//! numbers are nothing strange for a moment, when a peer has restarted and its old connection is not known to be dead
+//! yet. When both still answer after both have told their numbers, two machines use one key.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use libp2p::{
+    Multiaddr, PeerId, identify, ping,
+    swarm::{ConnectionId, SwarmEvent},
+};
+
+use super::{behaviour::BehaviourEvent, discovery};
+use crate::runtime::Runtime;
+
+/// Most characters of a name that a peer gives itself.
+const AGENT_MAX: usize = 128;
+
+/// What a process of this program calls itself; `number` is drawn at its start.
+pub(super) fn agent(number: [u8; 8]) -> String {
+    let number: String = number.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("colony/{} {number}", env!("CARGO_PKG_VERSION"))
+}
+
+/// A connection, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acquaintance {
+    /// Who.
+    pub peer: PeerId,
+    /// Where from, or where to.
+    pub address: Multiaddr,
+    /// Since when, by [`Runtime::elapsed`].
+    pub since: Duration,
+    /// What it calls itself, without the number of its process; empty until it has told.
+    pub agent: String,
+    /// How long a message takes there and back, once measured.
+    pub rtt: Option<Duration>,
+    /// The number of its process, and when it was told.
+    process: Option<(String, Duration)>,
+    /// When it last answered.
+    answered: Duration,
+}
+
+/// One key at two places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Twins {
+    /// Whose key.
+    pub peer: PeerId,
+    /// Where the two are.
+    pub addresses: [Multiaddr; 2],
+}
+
+/// All connections there are.
+#[derive(Debug, Clone)]
+pub struct Census {
+    book: Arc<Mutex<BTreeMap<ConnectionId, Acquaintance>>>,
+    runtime: Runtime,
+}
+
+impl Census {
+    pub(super) fn new(runtime: Runtime) -> Self {
+        Self { book: Arc::default(), runtime }
+    }
+
+    /// Who is connected now, connection by connection.
+    #[must_use]
+    pub fn connections(&self) -> Vec<Acquaintance> {
+        self.book().values().cloned().collect()
+    }
+
+    /// Keys that two machines use now.
+    #[must_use]
+    pub fn twins(&self) -> Vec<Twins> {
+        twins(&self.connections())
+    }
+
+    /// Looks at what the swarm's task sees.
+    pub(super) fn notice(&self, event: &SwarmEvent<BehaviourEvent>) {
+        let now = self.runtime.elapsed();
+        match event {
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
+                self.book().insert(
+                    *connection_id,
+                    Acquaintance {
+                        peer: *peer_id,
+                        address: endpoint.get_remote_address().clone(),
+                        since: now,
+                        agent: String::new(),
+                        rtt: None,
+                        process: None,
+                        answered: now,
+                    },
+                );
+            }
+            SwarmEvent::ConnectionClosed { connection_id, .. } => {
+                self.book().remove(connection_id);
+            }
+            SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event {
+                connection, result: Ok(rtt), ..
+            })) => {
+                if let Some(known) = self.book().get_mut(connection) {
+                    (known.rtt, known.answered) = (Some(*rtt), now);
+                }
+            }
+            SwarmEvent::Behaviour(BehaviourEvent::Discovery(discovery::BehaviourEvent::Identify(
+                identify::Event::Received { connection_id, info, .. },
+            ))) => {
+                if let Some(known) = self.book().get_mut(connection_id) {
+                    known.introduce(&info.agent_version, now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn book(&self) -> MutexGuard<'_, BTreeMap<ConnectionId, Acquaintance>> {
+        // Nothing that can panic runs under this lock.
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Acquaintance {
+    fn introduce(&mut self, told: &str, now: Duration) {
+        let told: String = told.chars().take(AGENT_MAX).collect();
+        let (agent, number) = told.split_once(' ').unwrap_or((&told, ""));
+        self.agent = agent.to_owned();
+        // Who tells it again tells nothing new.
+        if self.process.is_none() && !number.is_empty() {
+            self.process = Some((number.to_owned(), now));
+        }
+    }
+
+    /// Whether this and another connection of the same peer lead to different processes that both are alive.
+    fn is_beside(&self, other: &Self) -> bool {
+        let (Some((one, first)), Some((two, second))) = (&self.process, &other.process) else { return false };
+        let both_told = *first.max(second);
+        self.peer == other.peer && one != two && self.answered > both_told && other.answered > both_told
+    }
+}
+
+fn twins(connections: &[Acquaintance]) -> Vec<Twins> {
+    let mut of_peer: BTreeMap<PeerId, Vec<&Acquaintance>> = BTreeMap::new();
+    for connection in connections {
+        of_peer.entry(connection.peer).or_default().push(connection);
+    }
+    of_peer.into_iter().filter_map(|(peer, all)| Some(Twins { peer, addresses: beside(&all)? })).collect()
+}
+
+/// Where the first two of one peer's connections lead that are twins. (A peer has few: the limits see to that.)
+fn beside(connections: &[&Acquaintance]) -> Option<[Multiaddr; 2]> {
+    let pairs = connections.iter().enumerate();
+    pairs.into_iter().find_map(|(at, one)| {
+        let other = connections.iter().skip(at.saturating_add(1)).find(|other| one.is_beside(other))?;
+        Some([one.address.clone(), other.address.clone()])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn connected(peer: PeerId, at: u8) -> Acquaintance {
+        Acquaintance {
+            peer,
+            address: format!("/ip4/11.{at}.0.1/tcp/1").parse().unwrap(),
+            since: Duration::ZERO,
+            agent: String::new(),
+            rtt: None,
+            process: None,
+            answered: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn a_process_is_told_apart_from_its_program() {
+        let mut known = connected(PeerId::random(), 1);
+        known.introduce(&agent([7; 8]), SECOND);
+        assert_eq!(known.agent, concat!("colony/", env!("CARGO_PKG_VERSION")));
+        assert_eq!(known.process, Some(("07".repeat(8), SECOND)));
+        // The number is told once; a name without end is cut.
+        known.introduce(&"x".repeat(5_000), 2 * SECOND);
+        assert_eq!(known.agent.len(), AGENT_MAX);
+        assert_eq!(known.process, Some(("07".repeat(8), SECOND)));
+    }
+
+    #[test]
+    fn two_processes_with_one_key_that_both_answer_are_twins() {
+        let peer = PeerId::random();
+        let (mut one, mut other) = (connected(peer, 1), connected(peer, 2));
+        one.introduce(&agent([1; 8]), SECOND);
+        other.introduce(&agent([2; 8]), 3 * SECOND);
+        // A connection whose peer has restarted elsewhere answers no more.
+        other.answered = 4 * SECOND;
+        assert_eq!(twins(&[one.clone(), other.clone()]), []);
+        one.answered = 5 * SECOND;
+        let found = twins(&[one.clone(), other.clone()]);
+        assert_eq!(found, [Twins { peer, addresses: [one.address.clone(), other.address.clone()] }]);
+        // Several ways to one process, and other peers' processes, are nothing strange.
+        let mut same = connected(peer, 3);
+        same.introduce(&agent([1; 8]), SECOND);
+        same.answered = 5 * SECOND;
+        let mut stranger = connected(PeerId::random(), 4);
+        stranger.introduce(&agent([3; 8]), SECOND);
+        stranger.answered = 5 * SECOND;
+        assert_eq!(twins(&[one, same, stranger]), []);
+    }
+}
