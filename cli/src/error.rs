@@ -16,11 +16,11 @@ impl Exit {
     pub(crate) const FAILED: Self = Self(1);
     /// The command line or its input is wrong.
     pub(crate) const USAGE: Self = Self(2);
-    /// No node could be reached.
+    /// No node could be reached, or none that reaches a coordinator.
     pub(crate) const UNREACHABLE: Self = Self(3);
     /// The colony said no to this key.
     pub(crate) const DENIED: Self = Self(4);
-    /// It took too long.
+    /// It took longer than it was given. Only for times that somebody set: a colony that gives no answer is unreachable.
     pub(crate) const TIMED_OUT: Self = Self(5);
     /// Ctrl-C.
     pub(crate) const INTERRUPTED: Self = Self(130);
@@ -91,8 +91,7 @@ impl From<TransportError> for Failure {
         let what = Self::new(error.to_string()).exit(Exit::UNREACHABLE);
         match error {
             TransportError::Unreachable(_) => what.hint(Hint::StartDev),
-            TransportError::TimedOut(_) => what.exit(Exit::TIMED_OUT),
-            _ => what,
+            _ => what.hint(Hint::StaleStatus),
         }
     }
 }
@@ -112,7 +111,8 @@ impl From<Refusal> for Failure {
             Refusal::NotFound { what: thing } | Refusal::Ambiguous { what: thing, .. } => {
                 what.hint(list_of(thing))
             }
-            Refusal::Busy(_) | Refusal::Unavailable(_) => what.exit(Exit::UNREACHABLE),
+            Refusal::Unavailable(_) => what.exit(Exit::UNREACHABLE).hint(Hint::StaleStatus),
+            Refusal::Busy(_) => what.exit(Exit::UNREACHABLE),
             _ => what,
         }
     }
@@ -138,13 +138,23 @@ mod tests {
     fn each_kind_of_failure_has_its_exit_code() {
         let unreachable = ClientError::Transport(TransportError::Unreachable("nobody listens".to_owned()));
         assert_eq!(Failure::from(unreachable).exit, Exit::UNREACHABLE);
-        assert_eq!(
-            Failure::from(TransportError::TimedOut(std::time::Duration::from_secs(1))).exit,
-            Exit::TIMED_OUT
-        );
         assert_eq!(Failure::from(Refusal::denied(Identity::NOBODY, "only members may")).exit, Exit::DENIED);
         assert_eq!(Failure::from(Refusal::invalid("args", "too many")).exit, Exit::USAGE);
         assert_eq!(Failure::from(Refusal::not_found("process p9")).exit, Exit::FAILED);
+    }
+
+    #[test]
+    fn a_colony_without_a_coordinator_is_unreachable_however_that_shows() {
+        // Which of these a command meets depends on how fast the machines are.
+        let second = std::time::Duration::from_secs(1);
+        let shown = [
+            Failure::from(TransportError::TimedOut(second)),
+            Failure::from(TransportError::Broken("reset".to_owned())),
+            Failure::from(TransportError::Unreachable("refused".to_owned())),
+            Failure::from(Refusal::Unavailable(Default::default())),
+            Failure::from(Refusal::Busy(Default::default())),
+        ];
+        assert!(shown.iter().all(|failure| failure.exit == Exit::UNREACHABLE), "{shown:?}");
     }
 
     #[test]

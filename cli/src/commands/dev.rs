@@ -63,13 +63,26 @@ pub(super) async fn run(app: &App, args: DevArgs) -> Result<Exit, Failure> {
         u64::try_from(app.runtime.elapsed().saturating_sub(begun).as_micros()).unwrap_or(u64::MAX),
     );
     tell_ready(app, &keys, &addresses, took, &args)?;
-    let failure = until_stopped(app, &cluster, &stop).await;
+    let failure = tokio::select! {
+        biased;
+        failure = until_stopped(app, &cluster, &stop) => failure,
+        () = ended(executor.as_ref()) => None,
+    };
     stop.cancel();
-    if let Some(executor) = executor {
-        executor.end().await;
-    }
+    let lent = match executor {
+        Some(executor) => executor.end().await,
+        None => Ok(()),
+    };
     cluster.shutdown().await;
-    failure.map_or(Ok(Exit::DONE), Err)
+    failure.map_or(lent, Err).map(|()| Exit::DONE)
+}
+
+/// Completes when the executor, if there is one, has ended.
+async fn ended(executor: Option<&Lending>) {
+    match executor {
+        Some(executor) => executor.ended().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Waits for Ctrl-C, or for a store that fails: a node that cannot write serves nobody, and its operator must know.

@@ -42,6 +42,50 @@ fn a_colony_is_founded_served_and_served_again() {
 }
 
 #[test]
+fn a_node_that_cannot_do_what_was_asked_ends_and_says_why() {
+    let machine = Machine::founder(&["--executor", "cli"]);
+    machine.run(&["exec", "--", "true"]).exits(0);
+    machine.run(&["executor", "reject", "alpha"]).exits(0);
+    let home = machine.stop();
+    home.run(&["up", "--executor", "cli"])
+        .exits(4)
+        .says("the executor alpha cannot run")
+        .says("`colony executor approve alpha`");
+    let machine = Machine::up(home, &[]);
+    machine.run(&["ps"]).exits(0);
+
+    // A colony that cannot be served because its key is gone.
+    let home = machine.stop();
+    fs::remove_file(home.path("home/keys/lab.key")).unwrap();
+    home.run(&["up"]).exits(1).says("lab.key");
+}
+
+#[test]
+fn one_node_serves_two_colonies_and_commands_switch_between_them() {
+    let lab = Machine::founder(&["--executor", "cli"]);
+    let other = Home::new();
+    let init = ["init", "--name", "mill", "--node-name", "miller"];
+    other.run(&[&init[..], &ANYWHERE].concat()).exits(0);
+    let mill = Machine::up(other, &["--executor", "cli"]);
+
+    let both = Machine::joined(&lab, "both", &[]);
+    let both = Machine::joined_with(both.stop(), &mill.ticket(&["--role", "observer", "--name", "guest"]));
+    lab.run(&["exec", "--", "echo", "tested"]).exits(0).prints("tested").says("on alpha");
+    mill.run(&["exec", "--", "echo", "ground"]).exits(0).prints("ground").says("on miller");
+    // The colony that was joined last is the one that commands talk to.
+    both.run(&["ps"]).exits(0).prints("ground");
+    both.run(&["ctx", "use", "lab"]).exits(0);
+    both.run(&["ps"]).exits(0).prints("tested");
+    both.run(&["ps", "--context", "mill"]).exits(0).prints("ground");
+
+    // One process, one store, one start for both.
+    let both = Machine::up(both.stop(), &[]);
+    both.run(&["members", "--context", "mill"]).exits(0).prints("guest").prints("miller");
+    both.run(&["members", "--context", "lab"]).exits(0).prints("both").prints("alpha");
+    both.stop();
+}
+
+#[test]
 fn members_are_listed_and_unknown_ones_guessed() {
     let machine = Machine::founder(&["--executor", "cli"]);
     machine.run(&["exec", "--", "true"]).exits(0);

@@ -54,6 +54,9 @@ fn a_command_goes_on_when_the_coordinator_is_killed() {
     let mut line = String::new();
     out.read_line(&mut line).unwrap();
     assert_eq!(line, "begin\n");
+    // Others look on: one reads along, one waits for the end.
+    let logs = user.command(&["logs", "-f", "last"]).spawn().unwrap();
+    let wait = user.command(&["wait", "last"]).spawn().unwrap();
 
     let status = user.run(&["status", "-o", "json"]).exits(0).json();
     let coordinator = status["coordinator"]["name"].clone();
@@ -64,6 +67,8 @@ fn a_command_goes_on_when_the_coordinator_is_killed() {
     out.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "end\n");
     done(exec).exits(0).says("succeeded in").says("on muscle");
+    assert_eq!(done(logs).exits(0).out, "begin\nend\n");
+    done(wait).exits(0).says("succeeded in");
     let status = machines[0].until_status(|status| status["coordinator"]["name"].is_string());
     assert_ne!(status["coordinator"]["name"], coordinator);
 

@@ -93,6 +93,20 @@ const RETRY_PAUSE: Duration = Duration::from_millis(250);
 /// The longest such pause.
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
 
+/// Which of two failures of one call says more: a refusal more than silence, silence more than absence. Of equals the
+/// later, so that what is told of a colony without a coordinator does not depend on how fast the machines are.
+fn telling(before: Option<ClientError>, now: ClientError) -> ClientError {
+    let weight = |failure: &ClientError| match failure {
+        ClientError::Transport(TransportError::Unreachable(_)) => 0,
+        ClientError::Transport(_) => 1,
+        _ => 2,
+    };
+    match before {
+        Some(before) if weight(&before) > weight(&now) => before,
+        _ => now,
+    }
+}
+
 /// A member's connection to one colony.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -188,8 +202,8 @@ impl Client {
         let (signed, expires) = self.sign(kind, payload, wait)?;
         let wait = wait.to_std();
         let (mut pause, mut stall) = (RETRY_PAUSE, STALL);
-        // Time spent since it failed first.
-        let mut spent: Option<Duration> = None;
+        // Time spent since it failed first, and the failure that says most.
+        let (mut spent, mut loudest): (Option<Duration>, Option<ClientError>) = (None, None);
         loop {
             let begun = self.runtime.elapsed();
             let patience = if self.transport.nodes() > 1 { stall.min(ATTEMPT) } else { ATTEMPT };
@@ -199,6 +213,10 @@ impl Client {
             let failure = match self.transport.call(signed.clone(), attempt).await {
                 Ok(bytes) => match rpc::decode_outcome(&bytes).map_err(EnvelopeError::from)? {
                     Err(refusal) if self.may_differ_elsewhere(&refusal) => ClientError::Refused(refusal),
+                    // It was good when it was sent: somebody held it until it was not.
+                    Err(Refusal::Envelope(_)) if expires <= self.runtime.now() => {
+                        TransportError::TimedOut(attempt).into()
+                    }
                     outcome => return Ok(outcome?),
                 },
                 // Nobody listens: trying again at once does not help, and a person waits. But a node that was
@@ -206,6 +224,7 @@ impl Client {
                 Err(error @ TransportError::Unreachable(_)) if spent.is_none() => return Err(error.into()),
                 Err(error) => ClientError::Transport(error),
             };
+            let failure = telling(loudest.take(), failure);
             let took = self.runtime.elapsed().saturating_sub(begun);
             // A long poll that was held for a while had found somebody.
             let before = if took > PATIENCE { Duration::ZERO } else { spent.unwrap_or_default() + took };
@@ -213,7 +232,7 @@ impl Client {
             if before >= PATIENCE || left <= pause {
                 return Err(failure);
             }
-            spent = Some(before + pause);
+            (spent, loudest) = (Some(before + pause), Some(failure));
             self.runtime.sleep(self.jitter(pause)).await;
             pause = pause.saturating_mul(2).min(RETRY_PAUSE_MAX);
             stall = stall.saturating_mul(2);

@@ -1,6 +1,9 @@
 //! Lending this machine in the background, for programs that do something else besides.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use colony_node::{
     client::Client,
@@ -16,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::{super::user::too_long, let_in};
 use crate::{
     error::{Exit, Failure},
-    hardware, output,
+    hardware,
 };
 
 /// Pause before a colony that could not be reached is asked again.
@@ -44,18 +47,25 @@ pub(in crate::commands) struct Loan {
 pub(in crate::commands) struct Lending {
     stop: CancellationToken,
     ended: CancellationToken,
+    failure: Arc<OnceLock<Failure>>,
 }
 
 impl Lending {
-    /// Takes no more work, and waits until what runs has come to its end.
-    pub(in crate::commands) async fn end(self) {
+    /// Completes when the executor has ended: when it was told to, or because it cannot run.
+    pub(in crate::commands) async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+
+    /// Takes no more work, waits until what runs has come to its end, and says whether the executor could run.
+    pub(in crate::commands) async fn end(self) -> Result<(), Failure> {
         self.stop.cancel();
         self.ended.cancelled().await;
+        self.failure.get().cloned().map_or(Ok(()), Err)
     }
 }
 
-/// Lets the executor in, and runs it until it is ended or `stop` is. If it cannot run, `stop` is cancelled: who asked for
-/// it must notice.
+/// Lets the executor in, and runs it until it is ended or `stop` is cancelled. Who asked for it must look whether it
+/// has ended by itself: then it cannot run, and [`Lending::end`] says why.
 pub(in crate::commands) fn lend(
     runtime: &Runtime,
     loan: Loan,
@@ -64,17 +74,18 @@ pub(in crate::commands) fn lend(
     let word = |text: &str| Text::new(text).map_err(too_long);
     let (name, kind, colony): (Name, Name, Name) =
         (word(&loan.name)?, word(&loan.kind)?, word(&loan.colony)?);
-    let (all, own, ended) = (stop.clone(), stop.child_token(), CancellationToken::new());
-    let lending = Lending { stop: own.clone(), ended: ended.clone() };
+    let (own, ended) = (stop.child_token(), CancellationToken::new());
+    let failure = Arc::new(OnceLock::new());
+    let lending = Lending { stop: own.clone(), ended: ended.clone(), failure: Arc::clone(&failure) };
     let mut config = ExecutorConfig::new(name, kind, colony);
     config.grace = loan.grace.unwrap_or(config.grace);
     let tasks = runtime.clone();
     runtime.spawn("executor", async move {
         let name = loan.name.clone();
-        if let Err(failure) = work(&tasks, loan, config, own).await {
-            let what = format!("the executor {name} cannot run: {}", failure.what);
-            output::report(&Failure { what, ..failure }, &[]);
-            all.cancel();
+        if let Err(why) = work(&tasks, loan, config, own).await {
+            let what = format!("the executor {name} cannot run: {}", why.what);
+            // Nobody else sets it.
+            failure.set(Failure { what, ..why }).ok();
         }
         ended.cancel();
     });
@@ -100,7 +111,7 @@ async fn work(
             None => return Ok(()),
             Some(Ok(())) => break,
             // A colony between two coordinators will answer soon.
-            Some(Err(failure)) if [Exit::UNREACHABLE, Exit::TIMED_OUT].contains(&failure.exit) => {}
+            Some(Err(failure)) if failure.exit == Exit::UNREACHABLE => {}
             Some(Err(failure)) => return Err(failure),
         }
         runtime.sleep(PAUSE).await;

@@ -1,6 +1,6 @@
 //! Asking a colony to be let in, under a name that nobody has yet.
 
-use colony_node::client::{Client, ClientError};
+use colony_node::client::{Client, ClientError, TransportError};
 use colony_protocol::{
     bounded::Text,
     command::Command,
@@ -10,10 +10,15 @@ use colony_protocol::{
     },
     refusal::Refusal,
     reply::Reply,
+    ticket::Ticket,
 };
 
 use super::{super::user::too_long, Invitation};
-use crate::{error::Failure, hint::Hint, names};
+use crate::{
+    error::{Exit, Failure},
+    hint::Hint,
+    names,
+};
 
 /// Names tried when nobody chose one: as many nodes as one machine will ever have.
 const NAMES: usize = 64;
@@ -59,11 +64,30 @@ pub(super) async fn ask(
             Ok(Reply::Joined { member, nodes }) => return Ok(Welcome { member: *member, nodes }),
             Ok(_) => return Err(ClientError::Unexpected("to join").into()),
             Err(ClientError::Refused(refusal @ Refusal::Exists { .. })) => taken = Some((name, refusal)),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(not_joined(invitation, error)),
         }
     }
     let (name, refusal) = taken.ok_or_else(|| Failure::usage("a name is needed"))?;
     Err(name_taken(invitation, name, &refusal))
+}
+
+/// Nobody who could let it in was found at the ticket's addresses, or they did not.
+fn not_joined(invitation: &Invitation, error: ClientError) -> Failure {
+    let Ticket { colony_name, role, .. } = &invitation.ticket;
+    let hint = Hint::Invite { role: role.word(), name: None };
+    match error {
+        ClientError::Transport(TransportError::Unreachable(tried)) => Failure::new(format!(
+            "cannot join {colony_name}: nobody was reached at the addresses in the ticket: {tried}"
+        ))
+        .exit(Exit::UNREACHABLE)
+        .hint(hint),
+        ClientError::Refused(refusal @ Refusal::Envelope(_)) => Failure::new(format!(
+            "the ticket is for the colony {colony_name}, and the nodes it leads to refuse it: {refusal}"
+        ))
+        .exit(Exit::DENIED)
+        .hint(hint),
+        other => other.into(),
+    }
 }
 
 fn name_taken(invitation: &Invitation, name: &str, refusal: &Refusal) -> Failure {

@@ -80,19 +80,15 @@ impl Lodger {
             addresses: host.addresses(),
             stop: stop.clone(),
         });
-        let (done, stop, context) = (gone.clone(), stop.clone(), context.to_owned());
+        let (done, context) = (gone.clone(), context.to_owned());
         app.runtime.spawn("lodger", async move {
             let outcome = match lodging {
                 Ok(lodging) => lodging.run().await,
                 Err(failure) => Err(failure),
             };
-            match outcome {
-                Ok(Some(how)) => drop(news.send(Ended { context, how }).await),
-                Ok(None) => {}
-                Err(failure) => {
-                    output::report(&failure, &[]);
-                    stop.cancel();
-                }
+            if let Some(how) = outcome.unwrap_or_else(|failure| Some(How::Failed(failure))) {
+                // Whoever listens no more has heard of another end.
+                news.send(Ended { context, how }).await.ok();
             }
             done.cancel();
         });
@@ -116,15 +112,25 @@ impl Lodging {
         };
         self.refresh(&members)?;
         self.tell(&members)?;
-        let lending = match &self.announcement.executor {
-            Some(kind) => Some(self.lend(kind)?),
-            None => None,
+        let Some(kind) = &self.announcement.executor else {
+            return Ok(stop.run_until_cancelled(self.watch()).await);
         };
-        let how = stop.run_until_cancelled(self.watch()).await;
-        if let Some(lending) = lending {
-            lending.end().await;
+        let lending = self.lend(kind)?;
+        let how = tokio::select! {
+            biased;
+            how = stop.run_until_cancelled(self.watch()) => how,
+            () = lending.ended() => None,
+        };
+        match lending.end().await {
+            Ok(()) => Ok(how),
+            Err(_) if how.is_some() => Ok(how),
+            // The executor signs with the node's key: it may be the first to learn that the node was sent away.
+            Err(failure) if failure.exit == Exit::DENIED => match self.known().await {
+                Err(sent_away) if sent_away.exit == Exit::DENIED => Ok(Some(How::SentAway(sent_away.what))),
+                _ => Err(failure),
+            },
+            Err(failure) => Err(failure),
         }
-        Ok(how)
     }
 
     /// Waits until the colony has a quorum that knows where this node is. The error says why it never will.

@@ -51,6 +51,8 @@ enum How {
     SentAway(String),
     /// This node is a member, but on another disk.
     OtherDisk,
+    /// Something that was asked of this node could not be done.
+    Failed(Failure),
 }
 
 /// A membership that has ended on a node that votes still: its quorum needs it until its vote is gone.
@@ -123,10 +125,18 @@ pub(super) async fn serve(
             Lodger::start(app, &host, context, joined, &announcement, news.clone(), &stop)
         })
         .collect();
-    let outcome = until_stopped(app, &mut host, &mut ended, &stop).await;
+    let mut outcome = until_stopped(app, &mut host, &mut ended, &stop).await;
     stop.cancel();
     for lodger in lodgers {
         lodger.ended().await;
+    }
+    // Some fail only while they end.
+    while let Ok(Ended { how, .. }) = ended.try_recv() {
+        match how {
+            How::Failed(failure) if outcome.is_ok() => outcome = Err(failure),
+            How::Failed(failure) => output::report(&failure, &app.flags),
+            How::SentAway(_) | How::OtherDisk => {}
+        }
     }
     let Host { home, node, .. } = host;
     node.shutdown().await;
@@ -134,8 +144,8 @@ pub(super) async fn serve(
     outcome
 }
 
-/// Waits for Ctrl-C, for the end of the last membership, or for a store that fails: a node that cannot write serves
-/// nobody, and its operator must know.
+/// Waits for Ctrl-C, for the end of the last membership, for something that was asked and cannot be done, or for a store
+/// that fails: a node that cannot write serves nobody, and its operator must know.
 async fn until_stopped(
     app: &App,
     host: &mut Host,
@@ -149,10 +159,7 @@ async fn until_stopped(
         tokio::select! {
             biased;
             () = stop.cancelled() => {
-                if !partings.is_empty() {
-                    // Its vote is needed still: the next start goes on with it, also after `colony leave`.
-                    host.home.write_node(&host.file)?;
-                }
+                keep(host, &partings)?;
                 return Ok(Exit::DONE);
             }
             Some(Ended { context, how }) = ended.recv() => match how {
@@ -161,6 +168,10 @@ async fn until_stopped(
                     partings.push(Parting { context, why, since, told: false });
                 }
                 How::OtherDisk => last_word = lose(host, &context).await?,
+                How::Failed(failure) => {
+                    keep(host, &partings)?;
+                    return Err(failure);
+                }
             },
             () = app.runtime.sleep(pause) => {}
         }
@@ -178,6 +189,15 @@ async fn until_stopped(
             return Err(Failure::new(format!("the node stopped: {why}; what was acknowledged is kept")));
         }
     }
+}
+
+/// Remembers memberships that have ended but whose votes are needed still: the next start goes on with them, also after
+/// `colony leave`.
+fn keep(host: &Host, partings: &[Parting]) -> Result<(), Failure> {
+    if !partings.is_empty() {
+        host.home.write_node(&host.file)?;
+    }
+    Ok(())
 }
 
 /// Why the store cannot be written any more, if it cannot.
