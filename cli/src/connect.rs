@@ -27,7 +27,8 @@ pub(crate) fn over(addresses: Vec<Multiaddr>, colony: Identity, key: SecretKey, 
     Client::new(Arc::new(Remote::connect(addresses, runtime.clone())), colony, key, runtime.clone())
 }
 
-fn address(text: &str) -> Result<Multiaddr, Failure> {
+/// An address of a context.
+pub(crate) fn address(text: &str) -> Result<Multiaddr, Failure> {
     text.parse().map_err(|error| {
         Failure::usage(format!("the context names a node at {text}, which is no address: {error}"))
             .hint(Hint::ShowContext)

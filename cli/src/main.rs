@@ -15,6 +15,7 @@ mod names;
 mod nodes;
 mod output;
 mod place;
+mod presence;
 mod specs;
 mod stop;
 

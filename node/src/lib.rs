@@ -13,6 +13,7 @@
 //! * [`membership`] - who replicates a colony and who votes, and how machines come and go;
 //! * [`node`] - all of it together, started and stopped;
 //! * [`announcements`] - how executors that wait for work hear of it without asking;
+//! * [`endpoint`] - the place in the network of a member that keeps no state;
 //! * [`client`] - what a member uses to talk to a colony, over libp2p or within the process.
 
 pub mod announcements;
@@ -20,6 +21,7 @@ pub mod client;
 pub mod consensus;
 pub mod coordinator;
 pub mod doctor;
+pub mod endpoint;
 pub mod executor;
 pub mod membership;
 pub mod net;

@@ -214,7 +214,7 @@ impl Client {
                 Ok(bytes) => match rpc::decode_outcome(&bytes).map_err(EnvelopeError::from)? {
                     Err(refusal) if self.may_differ_elsewhere(&refusal) => ClientError::Refused(refusal),
                     // It was good when it was sent: somebody held it until it was not.
-                    Err(Refusal::Envelope(_)) if expires <= self.runtime.now() => {
+                    Err(Refusal::Envelope(_) | Refusal::Clock { .. }) if expires <= self.runtime.now() => {
                         TransportError::TimedOut(attempt).into()
                     }
                     outcome => return Ok(outcome?),

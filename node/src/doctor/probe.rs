@@ -173,7 +173,8 @@ impl Probe {
             // What is wrong with a relay is told by the circuit that does not come about.
             self.swarm.dial(options).ok();
         }
-        self.until(INTRODUCTION, |probe| relays.keys().all(|relay| probe.introduced.contains_key(relay))).await;
+        self.until(INTRODUCTION, |probe| relays.keys().all(|relay| probe.introduced.contains_key(relay)))
+            .await;
     }
 
     async fn punch(&mut self, begun: Duration) -> Punch {
@@ -211,7 +212,9 @@ impl Probe {
                 }
             }
             SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received {
-                peer_id, info, ..
+                peer_id,
+                info,
+                ..
             })) => {
                 let own = info.listen_addrs.into_iter().take(ADDRESSES_MAX).collect();
                 self.introduced.insert(peer_id, own);

@@ -21,9 +21,8 @@ use colony_protocol::{
 };
 use std::sync::Arc;
 
-use super::any_node::AnyNode;
 use crate::{
-    client::{Client, ClientError},
+    client::{Client, ClientError, Remote, Transport as _},
     net::Multiaddr,
     node::{ColonyConfig, KnownPeer},
     runtime::Runtime,
@@ -105,15 +104,16 @@ pub enum JoinError {
 pub async fn join(joining: Joining, runtime: &Runtime) -> Result<Joined, JoinError> {
     let ticket = joining.ticket.verify()?;
     ticket.check(&ticket.colony, runtime.now())?;
-    let nodes = AnyNode::at(ticket.nodes.iter().filter_map(|node| node.parse().ok()), runtime);
-    if nodes.is_empty() {
+    let addresses: Vec<Multiaddr> = ticket.nodes.iter().filter_map(|node| node.parse().ok()).collect();
+    if addresses.is_empty() {
         return Err(JoinError::NoNodes);
     }
-    let count = nodes.len();
+    let nodes = Remote::connect(addresses, runtime.clone());
+    let count = nodes.nodes();
     let member = NewMember {
         key: MemberKey::of(&joining.key),
         name: joining.name,
-        addresses: addresses(&joining.addresses),
+        addresses: self::addresses(&joining.addresses),
         store: joining.store,
         executor: joining.executor,
     };
@@ -149,8 +149,9 @@ pub async fn leave(
     runtime: &Runtime,
 ) -> Result<Left, ClientError> {
     let me = key.identity();
-    let addresses = nodes.iter().flat_map(|node| node.addresses.iter().cloned());
-    let client = Client::new(Arc::new(AnyNode::at(addresses, runtime)), colony, key, runtime.clone());
+    let addresses = nodes.iter().flat_map(|node| node.addresses.iter().cloned()).collect();
+    let nodes = Remote::connect(addresses, runtime.clone());
+    let client = Client::new(Arc::new(nodes), colony, key, runtime.clone());
     client.command(&Command::Leave).await?;
     let gone = runtime.timeout(LEAVE_PATIENCE, async {
         while !is_gone(&client, &me).await {
@@ -239,6 +240,8 @@ mod tests {
         let later = Runtime::new(Tokio::new()).now().after(Span::from_secs(600));
         let error =
             refused(&ticket(later, &["/ip4/127.0.0.1/tcp/1", "/ip4/127.0.0.1/tcp/2"]), b"owner").await;
-        assert!(matches!(error, JoinError::Unreachable { nodes: 2, .. }), "{error}");
+        assert!(matches!(error, JoinError::Unreachable { .. }), "{error}");
+        let said = error.to_string();
+        assert!(["/tcp/1: ", "/tcp/2: "].iter().all(|address| said.contains(address)), "{said}");
     }
 }

@@ -10,7 +10,6 @@
 //! a change of its own making.
 
 mod announce;
-mod any_node;
 pub mod disk;
 mod health;
 pub mod join;
@@ -21,5 +20,4 @@ mod seating;
 pub(crate) mod view;
 mod words;
 
-pub use any_node::AnyNode;
 pub use keeper::{Keeper, Parts};

@@ -17,12 +17,9 @@ use colony_protocol::{
 };
 use colony_store::MemberInfo;
 
-use super::{
-    any_node::AnyNode,
-    disk::{NotLetIn, check_row},
-};
+use super::disk::{NotLetIn, check_row};
 use crate::{
-    client::{Client, ClientError},
+    client::{Client, ClientError, Remote},
     net::Multiaddr,
     runtime::Runtime,
 };
@@ -62,7 +59,7 @@ impl Probe {
             if addresses.is_empty() {
                 continue;
             }
-            let way = AnyNode::at(addresses, &self.runtime);
+            let way = Remote::connect(addresses, self.runtime.clone());
             let client = Client::new(Arc::new(way), self.colony, self.key.clone(), self.runtime.clone());
             match self.runtime.timeout(PATIENCE, self.ask_one(&client, &me)).await {
                 Some(Some(verdict)) => return Some(verdict),

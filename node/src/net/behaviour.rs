@@ -15,13 +15,18 @@ use libp2p::{
     swarm::NetworkBehaviour,
 };
 
-use super::{census, codec::Codec, discovery, gossip, limits::NetLimits, reach, streams};
+use super::{
+    calls::OpensStreams, census, codec::Codec, discovery, gossip, limits::NetLimits, reach, streams,
+};
 use crate::runtime::Runtime;
 
 /// The stream between two nodes; see [`crate::peers`].
 pub(crate) const PEER_PROTOCOL: &str = "/colony/peer/1";
 /// Substreams for single requests on one connection. Who has more to say opens a stream.
 pub(crate) const RPC_STREAMS: usize = 64;
+/// How often a member without a replica asks whether a connection lives, and how long the answer may take: it waits for
+/// work for minutes without a word, and the bytes of its asking are most of what an idle one sends.
+const WATCH: Duration = Duration::from_secs(5);
 /// Beyond the longest life of a request: time to send the outcome.
 const RPC_MARGIN: Duration = Duration::from_secs(30);
 
@@ -73,11 +78,23 @@ impl Behaviour {
             memory: memory_connection_limits::Behaviour::with_max_percentage(limits.memory_share),
             rpc: rpc(codec, ProtocolSupport::Inbound),
             streams: streams::Behaviour::new(accepted),
-            ping: ping::Behaviour::default(),
+            ping: ping::Behaviour::new(pings(duties)),
             discovery: discovery::Behaviour::new(key.public(), census::agent(runtime.random())),
             gossip: gossip::behaviour(key, topics)?,
             reach: reach::Behaviour::new(me, through, duties.relay, runtime),
         })
+    }
+}
+
+/// Streams between nodes look after themselves. Who has none finds out by asking that a connection is dead.
+fn pings(duties: Duties) -> ping::Config {
+    let config = ping::Config::new();
+    if duties.peers { config } else { config.with_interval(WATCH).with_timeout(WATCH) }
+}
+
+impl OpensStreams for Behaviour {
+    fn streams(&mut self) -> &mut streams::Behaviour {
+        &mut self.streams
     }
 }
 

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Shared,
     behaviour::{Behaviour, BehaviourEvent, PEER_PROTOCOL, is_silent},
+    calls,
     census::Census,
     codec::Request,
     dial::{Dialling, Door, Order, PeerDoor, PeerStream},
@@ -49,6 +50,7 @@ type Answer = (ResponseChannel<Vec<u8>>, Vec<u8>);
 
 /// The parts of the swarm's task that look after protocols other than requests.
 pub(super) struct Rooms {
+    pub(super) calls: calls::Room,
     pub(super) discovery: discovery::Room,
     pub(super) gossip: gossip::Room,
     pub(super) reach: reach::Room,
@@ -167,6 +169,7 @@ impl Driver {
                 Some(order) => self.dialling.obey(order, &mut self.swarm),
                 None => self.orders = None,
             },
+            Some(order) = self.rooms.calls.next() => self.rooms.calls.obey(order, &mut self.swarm),
             Some(order) = self.rooms.reach.next() => self.rooms.reach.obey(order, &mut self.swarm),
             Some(order) = self.rooms.discovery.next() => self.rooms.discovery.obey(order, &mut self.swarm),
             Some(order) = self.rooms.gossip.next() => self.rooms.gossip.obey(order, &mut self.swarm),
@@ -201,6 +204,7 @@ impl Driver {
 
     fn event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         self.rooms.census.notice(&event);
+        self.rooms.calls.notice(&event, &mut self.swarm);
         self.rooms.reach.notice(&event, &mut self.swarm);
         self.rooms.discovery.notice(&event, &mut self.swarm);
         match event {

@@ -9,6 +9,7 @@
 
 mod behaviour;
 pub(crate) mod budget;
+pub(crate) mod calls;
 mod census;
 pub(crate) mod codec;
 pub(crate) mod dial;
@@ -133,6 +134,7 @@ pub struct Network {
     service: Arc<Service>,
     shared: Arc<Shared>,
     closed: CancellationToken,
+    calls: calls::Handle,
     discovery: discovery::Handle,
     gossip: gossip::Handle,
     reach: reach::Handle,
@@ -220,11 +222,12 @@ impl Network {
             listeners.push(listening.unwrap_or_else(too_slow)?);
         }
         let closed = CancellationToken::new();
+        let (calls, to_calls) = calls::Room::new();
         let (discovery, to_discovery) = discovery::Room::new();
         let (gossip, to_gossip) = gossip::Room::new(topics, runtime.clone());
         let (reach, to_reach) = reach::Room::new();
         let census = Census::new(runtime.clone());
-        let rooms = Rooms { discovery, gossip, reach, census: census.clone() };
+        let rooms = Rooms { calls, discovery, gossip, reach, census: census.clone() };
         let driver = Driver::new(
             swarm,
             listeners,
@@ -239,6 +242,7 @@ impl Network {
             service,
             shared,
             closed,
+            calls: to_calls,
             discovery: to_discovery,
             gossip: to_gossip,
             reach: to_reach,
@@ -256,6 +260,11 @@ impl Network {
     #[must_use]
     pub fn addresses(&self) -> Vec<Multiaddr> {
         self.shared.lock().clone()
+    }
+
+    /// Opens streams to other nodes.
+    pub(crate) const fn calls(&self) -> &calls::Handle {
+        &self.calls
     }
 
     /// Finds colonies and their nodes.

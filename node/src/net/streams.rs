@@ -1,7 +1,6 @@
 //! Long-lived streams of any of some protocols, in and out, as one libp2p behaviour.
 //!
-//! A stream that a peer opened comes out as an event of the swarm; [`Behaviour::open`] opens one to a connected peer,
-//! [`Behaviour::open_on`] one over a given connection.
+//! A stream that a peer opened comes out as an event of the swarm; [`Behaviour::open_on`] opens one over a connection.
 //! Nothing is kept for a connection that has closed, and an incoming stream is never dropped for want of a place in a
 //! channel: the connection's own event buffer holds it, and slows that one connection down. (The crate
 //! `libp2p-stream` does the opposite in both respects: it keeps a sender for every connection there ever was, and
@@ -84,11 +83,6 @@ impl Behaviour {
         Self { accepted, actions: VecDeque::new() }
     }
 
-    /// Opens a stream to a connected peer, over any connection to it.
-    pub(crate) fn open(&mut self, peer: PeerId, protocol: &'static str) -> Opening {
-        self.order(peer, NotifyHandler::Any, protocol)
-    }
-
     /// Opens a stream over a connection.
     pub(crate) fn open_on(
         &mut self,
@@ -96,13 +90,10 @@ impl Behaviour {
         connection: ConnectionId,
         protocol: &'static str,
     ) -> Opening {
-        self.order(peer, NotifyHandler::One(connection), protocol)
-    }
-
-    fn order(&mut self, peer_id: PeerId, handler: NotifyHandler, protocol: &'static str) -> Opening {
         let (opener, opening) = oneshot::channel();
-        let wanted = Wanted { protocol: StreamProtocol::new(protocol), opener };
-        self.actions.push_back(ToSwarm::NotifyHandler { peer_id, handler, event: wanted });
+        let event = Wanted { protocol: StreamProtocol::new(protocol), opener };
+        let handler = NotifyHandler::One(connection);
+        self.actions.push_back(ToSwarm::NotifyHandler { peer_id: peer, handler, event });
         opening
     }
 

@@ -7,6 +7,7 @@
 )]
 
 mod calls;
+mod endpoint;
 mod faults;
 mod gossip;
 mod peers;

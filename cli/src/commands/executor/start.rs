@@ -19,7 +19,9 @@ use crate::{
     args::ExecutorStartArgs,
     context::Home,
     error::{Exit, Failure},
-    hardware, output, stop,
+    hardware, output,
+    presence::Presence,
+    stop,
 };
 
 /// Runs it.
@@ -37,9 +39,10 @@ pub(super) async fn run(app: &App, args: ExecutorStartArgs) -> Result<Exit, Fail
         capabilities: hardware::capabilities(),
         ..Executor::default()
     };
-    let client = session.client.with_key(key);
-    let owner = session.owner().ok();
     let token = stop::on_signals(&app.runtime)?;
+    let presence = Presence::start(app, &session.chosen, key, &[]).await?;
+    let client = presence.client();
+    let owner = session.chosen.owner.clone().map(|owner| client.with_key(owner));
     tokio::select! {
         biased;
         () = token.cancelled() => return Ok(Exit::INTERRUPTED),
@@ -51,8 +54,9 @@ pub(super) async fn run(app: &App, args: ExecutorStartArgs) -> Result<Exit, Fail
         config.parallel = parallel;
     }
     tell(&session, &args, config.parallel);
-    work(config, client, token).await?;
-    Ok(Exit::DONE)
+    let worked = work(config, client, token).await;
+    presence.end().await;
+    worked.map(|()| Exit::DONE)
 }
 
 async fn work(config: ExecutorConfig, client: Client, stop: CancellationToken) -> Result<(), Failure> {

@@ -23,9 +23,10 @@ use crate::{
     app::App,
     args::JoinArgs,
     connect,
-    context::{Context, Home},
+    context::{Chosen, Context, Home},
     error::{Exit, Failure},
     hardware, nodes, output,
+    presence::Presence,
 };
 
 /// The type of an executor unless another was asked for: what `colony exec` asks for.
@@ -70,8 +71,11 @@ pub(super) async fn join(
     if ticket.role != Role::Executor {
         return Ok(Exit::DONE);
     }
-    let client = connect::client(&context.nodes, ticket.colony, home.key(&context.key)?, &app.runtime)?;
-    lend(client, me, kind, ticket.colony_name.clone(), stop).await
+    let chosen = Chosen::open(&home, Some(&name))?;
+    let presence = Presence::start(app, &chosen, home.key(&context.key)?, &args.up.place.listen).await?;
+    let lent = lend(presence.client(), me, kind, ticket.colony_name.clone(), stop).await;
+    presence.end().await;
+    lent
 }
 
 fn new_member(key: &SecretKey, name: &Name, role: Role, kind: &Name) -> NewMember {

@@ -3,28 +3,30 @@
 //! While there is none, the first call waits here and the others in the channel; if nobody can be reached, all of them
 //! learn it at once. What breaks in the middle of a call is told to that call's owner, who knows whether to try again.
 
-use std::{io, sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use libp2p::{Multiaddr, PeerId};
-use tokio::sync::{mpsc, oneshot};
+use libp2p::Multiaddr;
+use tokio::sync::mpsc;
 
 use super::{
-    Call, Mode,
+    Call, Means, Mode,
     link::Link,
-    swarm::{self, Handle, Order},
+    swarm::{self, Handle, OUTCOMES},
 };
-use crate::{client::TransportError, net::streams::OpenError, runtime::Runtime};
-
-/// How long a connection may take. Shorter than a call's patience, so that "nobody there" and "no answer" differ.
-const CONNECT: Duration = Duration::from_secs(5);
-/// A connection may have died unnoticed; then the stream cannot be opened, and one more try finds out.
-const TRIES: u32 = 2;
+use crate::{
+    client::TransportError,
+    net::{
+        budget::Budget,
+        calls::{CallError, Line},
+    },
+    runtime::Runtime,
+};
 
 /// The task between callers and the swarm. Ends when the last [`super::Remote`] is dropped.
 pub(super) struct Connector {
     calls: mpsc::Receiver<Call>,
     addresses: Vec<Multiaddr>,
-    mode: Mode,
+    means: Means,
     runtime: Runtime,
 }
 
@@ -32,33 +34,36 @@ impl Connector {
     pub(super) fn new(
         calls: mpsc::Receiver<Call>,
         addresses: Vec<Multiaddr>,
-        mode: Mode,
+        means: Means,
         runtime: Runtime,
     ) -> Self {
-        Self { calls, addresses, mode, runtime }
+        Self { calls, addresses, means, runtime }
     }
 
     pub(super) async fn run(mut self) {
         let Some(first) = self.next().await else { return };
-        match swarm::start(std::mem::take(&mut self.addresses), &self.runtime) {
-            Ok(swarm) => self.serve(&swarm, first).await,
+        let addresses = std::mem::take(&mut self.addresses);
+        let mode = match &self.means {
+            Means::Shared(calls) => {
+                let line = Line::new(calls.clone(), addresses, self.runtime.clone());
+                return self.over_streams(line, Budget::new(OUTCOMES), first).await;
+            }
+            Means::Own(mode) => *mode,
+        };
+        match swarm::start(&addresses, &self.runtime) {
+            Ok(swarm) => {
+                let line = Line::new(swarm.calls.clone(), addresses, self.runtime.clone());
+                match mode {
+                    Mode::Stream => self.over_streams(line, Arc::clone(&swarm.budget), first).await,
+                    Mode::PerRequest => self.over_substreams(line, &swarm, first).await,
+                }
+            }
             Err(error) => {
                 self.fail(first, &error);
                 while let Some(call) = self.next().await {
                     call.end(Err(error.clone()));
                 }
             }
-        }
-    }
-
-    async fn serve(&mut self, swarm: &Handle, first: Call) {
-        let mut next = Some(first);
-        while let Some(call) = next {
-            match self.mode {
-                Mode::Stream => self.over_stream(swarm, call).await,
-                Mode::PerRequest => self.over_substream(swarm, call).await,
-            }
-            next = self.next().await;
         }
     }
 
@@ -72,24 +77,31 @@ impl Connector {
         }
     }
 
-    /// Opens the stream with this call and keeps it for all that follow, until it breaks.
-    async fn over_stream(&mut self, swarm: &Handle, call: Call) {
-        match self.open(swarm).await {
-            Ok(stream) => {
-                let link = Link::new(stream, Arc::clone(&swarm.budget), self.runtime.clone());
-                link.run(call, &mut self.calls).await;
+    /// Opens a stream for a call and keeps it for all that follow, until it breaks or there is a better way; and so on.
+    async fn over_streams(&mut self, mut line: Line, budget: Arc<Budget>, first: Call) {
+        let mut next = Some(first);
+        while let Some(call) = next {
+            match line.open().await {
+                Ok((stream, superseded)) => {
+                    let link = Link::new(stream, Arc::clone(&budget), self.runtime.clone());
+                    link.run(call, &mut self.calls, &superseded).await;
+                }
+                Err(error) => self.fail(call, &error.into()),
             }
-            Err(error) => self.fail(call, &error),
+            next = self.next().await;
         }
     }
 
-    async fn over_substream(&mut self, swarm: &Handle, call: Call) {
-        match self.connect(swarm).await {
-            Ok(peer) => {
+    /// Sees to it that there is a connection for each call, which gets a substream of its own.
+    async fn over_substreams(&mut self, mut line: Line, swarm: &Handle, first: Call) {
+        let mut next = Some(first);
+        while let Some(call) = next {
+            match line.connect().await {
                 // Fails only if the swarm is gone, and then the call's owner learns it too.
-                swarm.orders.send(Order::Request(peer, call)).await.ok();
+                Ok(peer) => drop(swarm.requests.send((peer, call)).await),
+                Err(error) => self.fail(call, &error.into()),
             }
-            Err(error) => self.fail(call, &error),
+            next = self.next().await;
         }
     }
 
@@ -104,43 +116,14 @@ impl Connector {
             call.end(Err(error.clone()));
         }
     }
-
-    async fn connect(&self, swarm: &Handle) -> Result<PeerId, TransportError> {
-        let connected = self.runtime.timeout(CONNECT, async {
-            let (answer, peer) = oneshot::channel();
-            swarm.orders.send(Order::Connect(answer)).await.map_err(|_| super::gone())?;
-            peer.await.map_err(|_| super::gone())?.map_err(TransportError::Unreachable)
-        });
-        let silence = || TransportError::Unreachable(format!("no answer within {CONNECT:?}"));
-        connected.await.unwrap_or_else(|| Err(silence()))
-    }
-
-    async fn open(&self, swarm: &Handle) -> Result<libp2p::Stream, TransportError> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let peer = self.connect(swarm).await?;
-            let opened = self.runtime.timeout(CONNECT, opened(swarm, peer)).await;
-            let error = match opened {
-                Some(Ok(stream)) => return Ok(stream),
-                Some(Err(OpenError::NotANode)) => {
-                    return Err(TransportError::Unreachable(OpenError::NotANode.to_string()));
-                }
-                Some(Err(OpenError::Io(error))) => error,
-                None => io::ErrorKind::TimedOut.into(),
-            };
-            if tries >= TRIES {
-                return Err(TransportError::Broken(error.to_string()));
-            }
-        }
-    }
 }
 
-/// A stream to a connected peer.
-async fn opened(swarm: &Handle, peer: PeerId) -> Result<libp2p::Stream, OpenError> {
-    // Whoever drops an answer's other end has lost the connection.
-    let lost = || io::Error::from(io::ErrorKind::ConnectionReset);
-    let (answer, opening) = oneshot::channel();
-    swarm.orders.send(Order::Open(peer, answer)).await.map_err(|_| lost())?;
-    opening.await.map_err(|_| lost())?.await.map_err(|_| lost())?
+impl From<CallError> for TransportError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Unreached(why) => Self::Unreachable(why),
+            CallError::Broken(why) => Self::Broken(why),
+            CallError::Closed => super::gone(),
+        }
+    }
 }

@@ -8,6 +8,7 @@ use futures::{
     io::{ReadHalf, WriteHalf},
 };
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::Call;
 use crate::{
@@ -44,7 +45,7 @@ struct Sent {
     at: Duration,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Link<S> {
     pub(super) fn new(stream: S, budget: Arc<Budget>, runtime: Runtime) -> Self {
         let (read, write) = stream.split();
         Self {
@@ -58,22 +59,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         }
     }
 
-    /// Sends `first` and all calls that follow until the stream ends; tells those without an answer why.
-    pub(super) async fn run(mut self, first: Call, calls: &mut mpsc::Receiver<Call>) {
+    /// Sends `first` and all calls that follow until the stream ends; tells those without an answer why. When there is a
+    /// better way the calls that follow are left to it, and those under way get their answers over this one.
+    pub(super) async fn run(
+        mut self,
+        first: Call,
+        calls: &mut mpsc::Receiver<Call>,
+        superseded: &CancellationToken,
+    ) {
         self.send(first);
-        let why = match self.serve(calls).await {
-            Ok(()) => "the node closed the stream".to_owned(),
-            Err(error) => error.to_string(),
-        };
-        for Sent { call, .. } in self.under_way.into_values() {
-            call.end(Err(TransportError::Broken(why.clone())));
+        match superseded.run_until_cancelled(self.serve(calls)).await {
+            Some(served) => self.end(served),
+            None => {
+                let runtime = self.runtime.clone();
+                runtime.spawn("client link", async move {
+                    let finished = self.finish().await;
+                    self.end(finished);
+                });
+            }
         }
     }
 
+    /// Until nobody is left who may call.
     async fn serve(&mut self, calls: &mut mpsc::Receiver<Call>) -> Result<(), FrameError> {
-        let mut open = true;
-        while open || !self.under_way.is_empty() {
-            let may_send = open && self.may_send();
+        loop {
+            let may_send = self.may_send();
             tokio::select! {
                 biased;
                 frame = self.reader.next() => match frame? {
@@ -83,12 +93,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 done = self.writer.progress(), if !self.writer.is_idle() => done?,
                 call = calls.recv(), if may_send => match call {
                     Some(call) => self.send_all(call, calls),
-                    None => open = false,
+                    None => return self.finish().await,
                 },
                 () = &mut self.tick => self.forget()?,
             }
         }
+    }
+
+    /// Until everything that was sent is answered.
+    async fn finish(&mut self) -> Result<(), FrameError> {
+        while !self.under_way.is_empty() {
+            tokio::select! {
+                biased;
+                frame = self.reader.next() => match frame? {
+                    Some(frame) => self.receive(frame)?,
+                    None => return Ok(()),
+                },
+                done = self.writer.progress(), if !self.writer.is_idle() => done?,
+                () = &mut self.tick => self.forget()?,
+            }
+        }
         self.writer.close().await
+    }
+
+    fn end(self, ended: Result<(), FrameError>) {
+        let why = match ended {
+            Ok(()) => "the node closed the stream".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        for Sent { call, .. } in self.under_way.into_values() {
+            call.end(Err(TransportError::Broken(why.clone())));
+        }
     }
 
     fn may_send(&self) -> bool {

@@ -1,15 +1,17 @@
 //! A client's connection to a colony over libp2p.
 //!
-//! [`Remote`] knows any number of nodes and talks to one of them, until it is told that this one is of no use; then
-//! another has its turn. For each node it talks to, two tasks do the work and end when the last handle is
-//! dropped. The *swarm's* task dials,
-//! lazily, and tells whether anybody listens. The *connector* takes calls in order, asks for a connection when there is
-//! none, and keeps one stream with many requests under way (or, if asked to, opens a substream per request).
+//! [`Remote`] knows any number of nodes and talks to one of them, until this one is of no use; then another has its
+//! turn, with the same signed bytes, so however many of them carry a request out, it is carried out once. A node that
+//! is silent uses up a call; the caller's next call goes to another, so each has its share of the caller's patience.
+//! For each node it talks to a task does the work, and ends when the last handle is dropped: the *connector* takes calls
+//! in order, asks for a connection when there is none, and keeps one stream with many requests under way (or, if asked
+//! to, opens a substream per request).
 //!
-//! The transport's key is made up for each client: requests carry their own signatures, so it proves nothing.
+//! Connections are those of the process' own place in the network, where it has one. A command has none; it makes a
+//! small swarm for each node it talks to, with a key made up for it: requests carry their own signatures, so the key of
+//! the connection proves nothing.
 
 mod connector;
-mod dial;
 mod link;
 mod nodes;
 mod swarm;
@@ -27,7 +29,10 @@ use tokio::sync::oneshot;
 
 use self::nodes::Nodes;
 use super::{Answering, Transport, TransportError};
-use crate::runtime::Runtime;
+use crate::{
+    net::{Network, calls},
+    runtime::Runtime,
+};
 
 /// Most bytes of a refusal. Larger outcomes are not looked into.
 const REFUSAL_MAX: usize = 1024;
@@ -44,11 +49,20 @@ pub enum Mode {
     PerRequest,
 }
 
+/// How nodes are reached.
+#[derive(Debug, Clone)]
+enum Means {
+    /// Through a swarm of its own for each node.
+    Own(Mode),
+    /// Through the swarm that this process takes part in the network with.
+    Shared(calls::Handle),
+}
+
 /// A client's connections to the nodes of a colony, one used at a time.
 #[derive(Clone, Debug)]
 pub struct Remote {
     nodes: Arc<Mutex<Nodes>>,
-    mode: Mode,
+    means: Means,
     runtime: Runtime,
 }
 
@@ -70,7 +84,17 @@ impl Remote {
     /// The same with a chosen protocol.
     #[must_use]
     pub fn connect_with(addresses: Vec<Multiaddr>, mode: Mode, runtime: Runtime) -> Self {
-        let remote = Self { nodes: Arc::default(), mode, runtime };
+        Self::by(Means::Own(mode), addresses, runtime)
+    }
+
+    /// The same over the connections of a place in the network, which it shares with whatever else goes over it.
+    #[must_use]
+    pub fn over(network: &Network, addresses: Vec<Multiaddr>, runtime: Runtime) -> Self {
+        Self::by(Means::Shared(network.calls().clone()), addresses, runtime)
+    }
+
+    fn by(means: Means, addresses: Vec<Multiaddr>, runtime: Runtime) -> Self {
+        let remote = Self { nodes: Arc::default(), means, runtime };
         remote.learn(addresses);
         remote
     }
@@ -86,26 +110,26 @@ impl Transport for Remote {
         let remote = self.clone();
         Box::pin(async move {
             let end = remote.runtime.elapsed().saturating_add(timeout);
-            let mut failures = Vec::new();
             let mut tried = BTreeSet::new();
+            let mut heard = Heard::default();
             loop {
-                let next = remote.nodes().next(&tried, remote.mode, &remote.runtime);
-                let Some((place, way)) = next else {
-                    let why = if failures.is_empty() { NO_ADDRESS.to_owned() } else { failures.join("; ") };
-                    return Err(TransportError::Unreachable(why));
-                };
-                tried.insert(place);
                 let left = end.saturating_sub(remote.runtime.elapsed());
+                // A long poll that was held is begun anew by its owner, who knows how long it is to last.
+                let goes_on = tried.is_empty() || left > timeout / 2;
+                let next =
+                    if goes_on { remote.nodes().next(&tried, &remote.means, &remote.runtime) } else { None };
+                let Some((place, way)) = next else { return heard.end() };
+                tried.insert(place);
                 let outcome = way.call(request.clone(), left).await;
-                if outcome.as_ref().map_or(true, |bytes| is_useless(bytes)) {
+                if is_useless(&outcome) {
                     // For all that follow, whatever becomes of this one.
                     remote.nodes().leave(place);
                 }
                 match outcome {
-                    Err(TransportError::Unreachable(why)) => failures.push(why),
+                    Ok(bytes) if !is_for_another(&bytes) => return Ok(bytes),
                     // All nodes that were tried share what the caller had, so that is how long it waited.
-                    Err(TransportError::TimedOut(_)) => return Err(TransportError::TimedOut(timeout)),
-                    outcome => return outcome,
+                    Err(TransportError::TimedOut(_)) => heard.take(Err(TransportError::TimedOut(timeout))),
+                    outcome => heard.take(outcome),
                 }
             }
         })
@@ -120,14 +144,55 @@ impl Transport for Remote {
     }
 }
 
-/// Whether an outcome says that this node cannot help: it finds no coordinator, its disk has failed, or it was sent
-/// away.
-fn is_useless(outcome: &[u8]) -> bool {
-    outcome.len() <= REFUSAL_MAX
-        && matches!(
-            rpc::decode_outcome(outcome),
-            Ok(Err(Refusal::Unavailable(_) | Refusal::Storage(_) | Refusal::Denied { .. }))
-        )
+/// What the nodes of one call have said that is no answer to it.
+#[derive(Debug, Default)]
+struct Heard {
+    /// Why nodes were not reached, each in its words.
+    absent: Vec<String>,
+    /// What says more than absence.
+    loudest: Option<Result<Vec<u8>, TransportError>>,
+}
+
+impl Heard {
+    /// One more node. A refusal says more than silence; of equals the later counts.
+    fn take(&mut self, outcome: Result<Vec<u8>, TransportError>) {
+        match (outcome, &self.loudest) {
+            (Err(TransportError::Unreachable(why)), _) => self.absent.push(why),
+            (Err(_), Some(Ok(_))) => {}
+            (outcome, _) => self.loudest = Some(outcome),
+        }
+    }
+
+    /// What is to be told of all of them.
+    fn end(self) -> Result<Vec<u8>, TransportError> {
+        let Self { absent, loudest } = self;
+        let why = || if absent.is_empty() { NO_ADDRESS.to_owned() } else { absent.join("; ") };
+        loudest.unwrap_or_else(|| Err(TransportError::Unreachable(why())))
+    }
+}
+
+/// Whether an outcome says that this node cannot help the calls that follow either.
+fn is_useless(outcome: &Result<Vec<u8>, TransportError>) -> bool {
+    // A node that was sent away refuses in its own name; whether it did, who signed the request can tell.
+    let denied = |bytes: &Vec<u8>| matches!(refusal(bytes), Some(Refusal::Denied { .. }));
+    outcome.as_ref().map_or(true, |bytes| is_for_another(bytes) || denied(bytes))
+}
+
+/// Whether a node could not answer although another might, at once: it finds no coordinator, its disk has failed, its
+/// clock is wrong, or it does not keep the colony any more.
+fn is_for_another(outcome: &[u8]) -> bool {
+    matches!(
+        refusal(outcome),
+        Some(Refusal::Unavailable(_) | Refusal::Storage(_) | Refusal::Envelope(_) | Refusal::Clock { .. })
+    )
+}
+
+/// The refusal in an outcome.
+fn refusal(outcome: &[u8]) -> Option<Refusal> {
+    if outcome.len() > REFUSAL_MAX {
+        return None;
+    }
+    rpc::decode_outcome(outcome).ok()?.err()
 }
 
 impl Call {
@@ -145,4 +210,51 @@ impl Call {
 /// The client's own tasks have ended: the runtime is shutting down.
 fn gone() -> TransportError {
     TransportError::Broken("the client is shutting down".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use colony_protocol::bounded::Text;
+
+    use super::*;
+    use crate::runtime::Tokio;
+
+    fn refused(refusal: Refusal) -> Vec<u8> {
+        rpc::encode_outcome(&Err(refusal)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn where_nobody_is_known_nobody_is_reached() {
+        let remote = Remote::connect(Vec::new(), Runtime::new(Tokio::new()));
+        let outcome = remote.call(Vec::new(), Duration::from_secs(1)).await;
+        assert!(matches!(outcome, Err(TransportError::Unreachable(why)) if why == NO_ADDRESS));
+    }
+
+    #[test]
+    fn another_node_is_asked_only_for_what_it_may_know_better() {
+        assert!(is_for_another(&refused(Refusal::Unavailable(Text::cut("no coordinator")))));
+        assert!(is_for_another(&refused(Refusal::Envelope(Text::cut("another colony")))));
+        assert!(!is_for_another(&refused(Refusal::Replayed)));
+        assert!(!is_for_another(b"nonsense"));
+    }
+
+    #[test]
+    fn an_answer_says_more_than_silence_and_silence_more_than_absence() {
+        let absent = || Err(TransportError::Unreachable("nobody".to_owned()));
+        let silent = || Err(TransportError::TimedOut(Duration::from_secs(1)));
+        let answer = || Ok(refused(Refusal::Unavailable(Text::cut("no coordinator"))));
+        let end = |outcomes: Vec<_>| {
+            let mut heard = Heard::default();
+            outcomes.into_iter().for_each(|outcome| heard.take(outcome));
+            heard.end()
+        };
+        for outcomes in [vec![absent(), silent(), answer()], vec![answer(), silent(), absent()]] {
+            assert!(end(outcomes).is_ok());
+        }
+        for outcomes in [vec![silent(), absent()], vec![absent(), silent()]] {
+            assert!(matches!(end(outcomes), Err(TransportError::TimedOut(_))));
+        }
+        let told = end(vec![absent(), absent()]);
+        assert!(matches!(told, Err(TransportError::Unreachable(why)) if why == "nobody; nobody"));
+    }
 }

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
+use libp2p::{Multiaddr, PeerId};
 
-use super::{Mode, way::Way};
-use crate::runtime::Runtime;
+use super::{Means, way::Way};
+use crate::{net::calls::peer_in, runtime::Runtime};
 
 /// Most nodes a client remembers: more than any colony has.
 const NODES_MAX: usize = 64;
@@ -67,14 +67,14 @@ impl Nodes {
     pub(super) fn next(
         &mut self,
         tried: &BTreeSet<usize>,
-        mode: Mode,
+        means: &Means,
         runtime: &Runtime,
     ) -> Option<(usize, Way)> {
         let count = self.list.len();
         let turns = (0..count).map(|turn| (self.current + turn) % count);
         let place = turns.into_iter().find(|place| !tried.contains(place))?;
         let node = self.list.get_mut(place)?;
-        let way = node.way.get_or_insert_with(|| Way::new(node.addresses.clone(), mode, runtime));
+        let way = node.way.get_or_insert_with(|| Way::new(node.addresses.clone(), means.clone(), runtime));
         Some((place, way.clone()))
     }
 
@@ -89,17 +89,11 @@ impl Nodes {
     }
 }
 
-/// The peer that an address ends in.
-fn peer_in(address: &Multiaddr) -> Option<PeerId> {
-    match address.iter().last() {
-        Some(Protocol::P2p(peer)) => Some(peer),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use libp2p::multiaddr::Protocol;
+
+    use super::{super::Mode, *};
     use crate::runtime::Tokio;
 
     fn address(port: u16, peer: Option<PeerId>) -> Multiaddr {
@@ -122,11 +116,11 @@ mod tests {
         let runtime = Runtime::new(Tokio::new());
         let mut tried = BTreeSet::new();
         for expected in [0, 1, 2] {
-            let (place, _) = nodes.next(&tried, Mode::default(), &runtime).unwrap();
+            let (place, _) = nodes.next(&tried, &Means::Own(Mode::default()), &runtime).unwrap();
             assert_eq!(place, expected);
             tried.insert(place);
         }
-        assert!(nodes.next(&tried, Mode::default(), &runtime).is_none());
+        assert!(nodes.next(&tried, &Means::Own(Mode::default()), &runtime).is_none());
 
         // Said twice, it counts once.
         nodes.leave(0);

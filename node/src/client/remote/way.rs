@@ -6,7 +6,7 @@ use colony_protocol::rpc::REQUEST_MAX;
 use libp2p::Multiaddr;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Call, Mode, connector::Connector, gone};
+use super::{Call, Means, connector::Connector, gone};
 use crate::{client::TransportError, runtime::Runtime};
 
 /// Calls that wait for the connector. Callers wait, within their timeouts, while it is full.
@@ -20,9 +20,9 @@ pub(super) struct Way {
 }
 
 impl Way {
-    pub(super) fn new(addresses: Vec<Multiaddr>, mode: Mode, runtime: &Runtime) -> Self {
+    pub(super) fn new(addresses: Vec<Multiaddr>, means: Means, runtime: &Runtime) -> Self {
         let (calls, waiting) = mpsc::channel(CALLS);
-        let connector = Connector::new(waiting, addresses, mode, runtime.clone());
+        let connector = Connector::new(waiting, addresses, means, runtime.clone());
         runtime.spawn("client", connector.run());
         Self { calls, runtime: runtime.clone() }
     }
