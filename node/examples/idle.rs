@@ -38,6 +38,8 @@ async fn main() {
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
         timing: Timing::Internet,
         replace_after: REPLACE_AFTER,
+        bootstrap: Vec::new(),
+        lab: false,
         colonies: vec![colony(0)],
     };
     let node = Node::start(config, runtime.clone()).await.unwrap();

@@ -85,7 +85,8 @@ async fn node(
     let echo = || Echo(BTreeSet::from([other.identity()]));
     let (peers, door) = Peers::new(key, Timing::Local, runtime.clone());
     let listen = vec!["/ip4/127.0.0.1/tcp/0".parse()?];
-    let config = NetConfig { key: key.clone(), listen, limits: NetLimits::default(), relay: false };
+    let config =
+        NetConfig { key: key.clone(), listen, limits: NetLimits::default(), relay: false, lab: false };
     let network = Network::start_with(config, Arc::new(echo()), door, runtime.clone()).await?;
     peers.serve(COLONY, Arc::new(echo()));
     let addresses: Result<Vec<_>, _> =

@@ -97,6 +97,8 @@ async fn start(data: Data, runtime: &Runtime) -> Node {
         listen: Vec::new(),
         timing: Timing::Local,
         replace_after: REPLACE_AFTER,
+        bootstrap: Vec::new(),
+        lab: false,
         colonies: vec![ColonyConfig {
             id: key("owner").identity(),
             found: Some(founding),

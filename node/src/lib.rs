@@ -10,6 +10,7 @@
 //! * [`service`] - from the bytes of a request to the bytes of its outcome;
 //! * [`coordinator`] - puts a colony's commands in order, and [`query`] answers questions about it;
 //! * [`consensus`] - one colony's Raft group: what is ordered becomes final;
+//! * [`discovery`] - finding colonies by their ids, and being found;
 //! * [`membership`] - who replicates a colony and who votes, and how machines come and go;
 //! * [`node`] - all of it together, started and stopped;
 //! * [`announcements`] - how executors that wait for work hear of it without asking;
@@ -20,6 +21,7 @@ pub mod announcements;
 pub mod client;
 pub mod consensus;
 pub mod coordinator;
+pub mod discovery;
 pub mod doctor;
 pub mod endpoint;
 pub mod executor;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     bounded::{List, Text},
+    charter::SignedDelegation,
     codec::{self, CodecError},
     model::{
         Attribute, Capabilities, Errors, Executor, FunctionSpec, LogLine, Name, ProcessId, State, User,
@@ -196,6 +197,11 @@ pub enum Command {
     },
     /// Ends the caller's own membership.
     Leave,
+    /// Says whose word about the colony strangers shall believe. Owner only; it replaces what was said before.
+    Delegate {
+        /// The owner's word.
+        delegation: SignedDelegation,
+    },
     /// Stops assignment in the colony until resumed. Owner only.
     Pause,
     /// Undoes [`Command::Pause`]. Owner only.
@@ -322,6 +328,7 @@ impl Command {
             Self::DemoteMember { .. } => "demote-member",
             Self::RemoveMember { .. } => "remove-member",
             Self::Leave => "leave",
+            Self::Delegate { .. } => "delegate",
             Self::Pause => "pause",
             Self::Resume => "resume",
         }

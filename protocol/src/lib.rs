@@ -12,6 +12,7 @@
 //! * [`announcement`] - the coordinator's signed hint that work is waiting, and [`rendezvous`] who asks for it
 //!   first;
 //! * [`ticket`] - the owner's signed invitation to become a member;
+//! * [`charter`] - the colony's signed word, to whoever looks for it, of where its voters are;
 //! * [`command`], [`query`], [`reply`] - what a member may ask and what it is told;
 //! * [`model`] - the nouns: function specs, processes, executors, workflows, members;
 //! * [`validate`] - what a spec must satisfy before it becomes work;
@@ -20,6 +21,7 @@
 
 pub mod announcement;
 pub mod bounded;
+pub mod charter;
 pub mod codec;
 pub mod colony;
 pub mod command;

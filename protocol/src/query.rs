@@ -46,6 +46,8 @@ pub enum Query {
     Users,
     /// All members, gone ones included, and how the node that answers reaches them.
     Members,
+    /// Who may speak for the colony to strangers.
+    Delegation,
     /// Registered functions, of one executor or of all.
     Functions {
         /// The executor; empty means all.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     bounded::at_most,
+    charter::SignedDelegation,
     command::BATCH_MAX,
     identity::Identity,
     model::{
@@ -114,6 +115,8 @@ pub enum Answer {
     Users(#[serde(deserialize_with = "at_most::<_, _, ROWS_MAX>")] Vec<User>),
     /// To [`crate::query::Query::Members`].
     Members(#[serde(deserialize_with = "at_most::<_, _, ROWS_MAX>")] Vec<MemberView>),
+    /// To [`crate::query::Query::Delegation`]; `None` before the owner named anybody.
+    Delegation(Option<Box<SignedDelegation>>),
     /// To [`crate::query::Query::Functions`].
     Functions(#[serde(deserialize_with = "at_most::<_, _, ROWS_MAX>")] Vec<RegisteredFunction>),
     /// To [`crate::query::Query::Log`].

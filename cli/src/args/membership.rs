@@ -32,6 +32,12 @@ pub(crate) struct PlaceArgs {
     /// How soon silence means that a node is gone [default: as last time; at first local]
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) timing: Option<TimingWord>,
+    /// A peer of the network to begin with; one that answers is enough, and a node that was there before needs none
+    #[arg(long, value_name = "MULTIADDR")]
+    pub(crate) bootstrap: Vec<String>,
+    /// Take addresses of this machine and of private networks for as good as any: in a laboratory all peers are near
+    #[arg(long)]
+    pub(crate) lab: bool,
 }
 
 /// `colony up`.

@@ -96,6 +96,8 @@ async fn found(app: &App, args: &InitArgs, plan: &Plan) -> Result<Vec<Place>, Fa
         listen: Vec::new(),
         timing: file.timing.into(),
         replace_after: REPLACE_AFTER,
+        bootstrap: Vec::new(),
+        lab: false,
         colonies: vec![ColonyConfig { id: plan.owner.identity(), found: Some(founding), peers: Vec::new() }],
     };
     let node = Node::start(config, app.runtime.clone()).await;

@@ -11,7 +11,7 @@ use colony_protocol::{
 };
 use serde_json::json;
 
-use super::user::too_long;
+use super::{members::speakers, user::too_long};
 use crate::{
     app::{App, Session, members},
     args::{InviteArgs, RoleWord},
@@ -33,6 +33,7 @@ pub(super) async fn run(app: &App, args: InviteArgs) -> Result<Exit, Failure> {
     let ticket = ticket(&session, &args, &members)?;
     let signed = sign(&ticket, &owner)?;
     print(app.format(), &ticket, &signed, &args)?;
+    speakers(&session).await;
     Ok(Exit::DONE)
 }
 

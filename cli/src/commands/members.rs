@@ -2,7 +2,10 @@
 //!
 //! Nodes, executors and users are one list here, so a verb first looks what the name stands for.
 
-use colony_node::client::{Client, ClientError};
+use colony_node::{
+    client::{Client, ClientError},
+    discovery::delegate,
+};
 use colony_protocol::{
     bounded::Text,
     command::Command,
@@ -13,7 +16,7 @@ use colony_protocol::{
 
 use super::{executor, user};
 use crate::{
-    app::{App, members},
+    app::{App, Session, members},
     args::{MembersArgs, MembersVerb, Reading},
     error::{Exit, Failure},
     hint::Hint,
@@ -72,7 +75,22 @@ async fn change(
     }
     owner.command(&command(&everyone, wanted)).await?;
     output::note(done);
+    speakers(&session).await;
     Ok(Exit::DONE)
+}
+
+/// Lets the present voters speak for the colony on the network, now that the owner's key is here. The colony works without
+/// that, so failing is no failure of the command.
+pub(super) async fn speakers(session: &Session) {
+    let Ok((owner, key)) = session.owner().and_then(|owner| Ok((owner, session.chosen.owner()?))) else {
+        return;
+    };
+    if let Err(error) = delegate(&owner, &key, session.app.runtime.now()).await {
+        output::note(&format!(
+            "the network could not be told who speaks for {} now: {error}; the next `colony invite` tells it",
+            session.chosen.context.colony
+        ));
+    }
 }
 
 /// Everybody there is, to find out what a name stands for.

@@ -79,7 +79,7 @@ impl Behaviour {
             rpc: rpc(codec, ProtocolSupport::Inbound),
             streams: streams::Behaviour::new(accepted),
             ping: ping::Behaviour::new(pings(duties)),
-            discovery: discovery::Behaviour::new(key.public(), census::agent(runtime.random())),
+            discovery: discovery::Behaviour::new(key.public(), census::agent(runtime.random()), runtime),
             gossip: gossip::behaviour(key, topics)?,
             reach: reach::Behaviour::new(me, through, duties.relay, runtime),
         })

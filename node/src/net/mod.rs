@@ -61,7 +61,7 @@ pub use census::{Acquaintance, Census, Twins};
 pub use dial::PeerDoor;
 pub use libp2p::{Multiaddr, PeerId};
 pub use limits::NetLimits;
-pub use peer::{identity_of, keypair, peer_of};
+pub use peer::{identity_of, key_of, keypair, peer_of};
 
 /// How long listening may take: the kernel answers at once, so this only guards against waiting for ever.
 const LISTEN: Duration = Duration::from_secs(5);
@@ -95,6 +95,9 @@ pub struct NetConfig {
     pub limits: NetLimits,
     /// Whether this node relays for other members.
     pub relay: bool,
+    /// Whether all peers are near: addresses of this machine and this site are as good as any then. A node that listens
+    /// at its own machine alone is in such a network in any case.
+    pub lab: bool,
 }
 
 /// Why a node could not take part in the network.
@@ -146,6 +149,7 @@ pub struct Network {
 pub struct Account {
     shared: Arc<Shared>,
     census: Census,
+    discovery: discovery::Handle,
 }
 
 impl Account {
@@ -159,6 +163,12 @@ impl Account {
     #[must_use]
     pub const fn census(&self) -> &Census {
         &self.census
+    }
+
+    /// How well this node finds others.
+    #[must_use]
+    pub fn discovery(&self) -> discovery::DhtHealth {
+        self.discovery.last_health()
     }
 }
 
@@ -215,6 +225,7 @@ impl Network {
             addresses: Mutex::default(),
             peers: AtomicUsize::new(0),
         });
+        let lab = config.lab || is_alone(&config.listen);
         let mut listeners = Vec::new();
         for address in config.listen {
             let listening = runtime.timeout(LISTEN, listen_at(&mut swarm, &address, &shared)).await;
@@ -223,7 +234,7 @@ impl Network {
         }
         let closed = CancellationToken::new();
         let (calls, to_calls) = calls::Room::new();
-        let (discovery, to_discovery) = discovery::Room::new();
+        let (discovery, to_discovery) = discovery::Room::new(lab, &runtime);
         let (gossip, to_gossip) = gossip::Room::new(topics, runtime.clone());
         let (reach, to_reach) = reach::Room::new();
         let census = Census::new(runtime.clone());
@@ -294,7 +305,9 @@ impl Network {
     /// The same network for who only looks.
     #[must_use]
     pub fn account(&self) -> Account {
-        Account { shared: Arc::clone(&self.shared), census: self.census.clone() }
+        let (shared, census, discovery) =
+            (Arc::clone(&self.shared), self.census.clone(), self.discovery.clone());
+        Account { shared, census, discovery }
     }
 
     /// How many peers are connected.
@@ -342,6 +355,13 @@ impl Shared {
         // Nothing that can panic runs under this lock.
         self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether nobody outside this machine can reach a node that listens at these.
+pub(crate) fn is_alone(listen: &[Multiaddr]) -> bool {
+    let is_near =
+        |address: &Multiaddr| discovery::address::scope(address) == discovery::address::Scope::Machine;
+    !listen.is_empty() && listen.iter().all(is_near)
 }
 
 /// The node's swarm, not listening yet.

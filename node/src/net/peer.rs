@@ -1,6 +1,9 @@
 //! A node's key is its colony key: peer ids and identities are two spellings of one public key.
 
-use colony_protocol::identity::{Identity, SecretKey};
+use colony_protocol::{
+    identity::{Identity, SecretKey},
+    model::member::MemberKey,
+};
 use libp2p::{
     PeerId,
     identity::{Keypair, PublicKey, secp256k1},
@@ -12,12 +15,18 @@ const IDENTITY_MULTIHASH: u64 = 0x00;
 /// Who a peer is. `None` for a peer whose key is not secp256k1: no member has one.
 #[must_use]
 pub fn identity_of(peer: &PeerId) -> Option<Identity> {
+    key_of(peer).map(|key| key.identity())
+}
+
+/// The public key in a peer id. `None` for a peer whose key is not secp256k1: no member has one.
+#[must_use]
+pub fn key_of(peer: &PeerId) -> Option<MemberKey> {
     let multihash = peer.as_ref();
     if multihash.code() != IDENTITY_MULTIHASH {
         return None;
     }
     let key = PublicKey::try_decode_protobuf(multihash.digest()).ok()?.try_into_secp256k1().ok()?;
-    Identity::of_public_key(&key.to_bytes()).ok()
+    MemberKey::try_from(&key.to_bytes()[..]).ok()
 }
 
 /// The peer id of a public key in SEC1 form (33 or 65 bytes). `None` if the bytes are no point of the curve.
@@ -50,6 +59,7 @@ mod tests {
         assert_eq!(identity_of(&peer), Some(key.identity()));
         assert!(key.identity().to_hex().starts_with("3fc05cf3df4b49"));
         assert_eq!(peer_of(&key.public_key()), Some(peer));
+        assert_eq!(key_of(&peer), Some(MemberKey::of(&key)));
     }
 
     #[test]

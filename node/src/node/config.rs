@@ -3,10 +3,14 @@
 use std::{fmt, io, path::PathBuf, sync::Arc, time::Duration};
 
 use colony_protocol::{
+    bounded::{List, Text},
     identity::{Identity, SecretKey},
-    model::{Executor, Name, User, member::MemberKey},
+    model::{
+        Executor, Name, User,
+        member::{ADDRESSES_MAX, Addresses, MemberKey},
+    },
 };
-use colony_store::{Disk, OpenColonyError, OpenError, StoreFailure};
+use colony_store::{Disk, MemberInfo, OpenColonyError, OpenError, StoreFailure};
 
 use crate::{
     client::ClientError,
@@ -30,6 +34,11 @@ pub struct NodeConfig {
     pub replace_after: Duration,
     /// The colonies it serves from the start.
     pub colonies: Vec<ColonyConfig>,
+    /// Peers of the network to begin with; one that answers is enough, and a node that was there before needs none.
+    pub bootstrap: Vec<Multiaddr>,
+    /// Whether all peers are near, as in a laboratory or on one machine. A node that listens at its own machine alone
+    /// is in such a network in any case.
+    pub lab: bool,
 }
 
 /// How long a voter may be gone before it is replaced, unless told otherwise: longer than a machine takes to be
@@ -88,6 +97,20 @@ pub struct KnownPeer {
     pub key: MemberKey,
     /// Where it is reached.
     pub addresses: Vec<Multiaddr>,
+}
+
+impl KnownPeer {
+    /// Who it is, as its colleagues know it. Its disk is not known yet.
+    pub(crate) fn info(&self) -> (Identity, MemberInfo) {
+        let addresses = as_texts(&self.addresses);
+        (self.key.identity(), MemberInfo { addresses, key: self.key, ..MemberInfo::default() })
+    }
+}
+
+/// As many addresses as the colony takes.
+pub(super) fn as_texts(addresses: &[Multiaddr]) -> Addresses {
+    let texts = addresses.iter().filter_map(|address| Text::new(address.to_string()).ok());
+    List::new(texts.take(ADDRESSES_MAX).collect()).unwrap_or_default()
 }
 
 /// What makes a colony. Everything that is there already stays as it is, so a restart may say the same again.

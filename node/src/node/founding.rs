@@ -15,16 +15,26 @@ use colony_protocol::{
     query::Query,
     refusal::Refusal,
     reply::Answer,
+    time::Timestamp,
 };
 
 use super::config::Founding;
-use crate::client::{Client, ClientError};
+use crate::{
+    client::{Client, ClientError},
+    discovery::delegate,
+};
 
 /// Makes what is not there yet. `owner` signs with the owner's key.
-pub(super) async fn found(owner: &Client, founding: &Founding, member: NewMember) -> Result<(), ClientError> {
+pub(super) async fn found(
+    owner: &Client,
+    founding: &Founding,
+    member: NewMember,
+    now: Timestamp,
+) -> Result<(), ClientError> {
     existing_is_fine(owner.command(&Command::Found { name: founding.name.clone() }).await)?;
     let role = Role::Voter;
     existing_is_fine(owner.command(&Command::AddMember { member, role }).await)?;
+    delegate(owner, &founding.owner, now).await?;
     add_executors(owner, &founding.executors).await?;
     add_users(owner, &founding.users).await
 }

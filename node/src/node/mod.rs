@@ -16,6 +16,7 @@ mod tending;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -40,7 +41,8 @@ use self::replica::{Ground, Replica};
 use crate::{
     client::{Client, Local, Transport},
     consensus::ProposeError,
-    net::{Multiaddr, NetConfig, NetLimits, Network, PeerDoor, PeerId, peer_of},
+    discovery::{Discovery, PEERS_FILE, Settings},
+    net::{Multiaddr, NetConfig, NetLimits, Network, PeerDoor, PeerId, is_alone, peer_of},
     peers::Peers,
     runtime::Runtime,
     service::Service,
@@ -103,6 +105,7 @@ impl Node {
             gossip: None,
             addresses: Vec::new(),
             pulse: Pulse::new(identity, runtime.clone()),
+            discovery: None,
             timing: config.timing,
             replace_after: config.replace_after,
             runtime,
@@ -120,17 +123,21 @@ impl Node {
     async fn begin(&mut self, config: NodeConfig, door: PeerDoor) -> Result<(), StartError> {
         self.ground.service.expect(config.colonies.iter().map(|colony| colony.id).collect());
         if !config.listen.is_empty() {
+            let lab = config.lab || is_alone(&config.listen);
             let handler = Arc::new(self.ground.service.clone());
             let network = NetConfig {
                 key: config.key,
                 listen: config.listen,
                 limits: NetLimits::default(),
                 relay: false,
+                lab,
             };
             let network = Network::start_with(network, handler, door, self.ground.runtime.clone()).await?;
             self.ground.gossip = Some(network.gossip().clone());
             self.ground.addresses = network.addresses();
             self.ground.pulse = self.ground.pulse.with(network.account());
+            let settings = Settings { bootstrap: config.bootstrap, memory: memory(&config.data), lab };
+            self.ground.discovery = Some(Discovery::start(&network, settings, &self.ground.runtime));
             self.network = Some(network);
         }
         let mut failed = None;
@@ -236,6 +243,12 @@ impl Node {
         self.network.as_ref().map_or_else(Vec::new, Network::addresses)
     }
 
+    /// Finds colonies on the network, and keeps this node in touch with it; `None` for a node that listens nowhere.
+    #[must_use]
+    pub const fn discovery(&self) -> Option<&Discovery> {
+        self.ground.discovery.as_ref()
+    }
+
     /// Its id on the network.
     #[must_use]
     pub const fn peer_id(&self) -> PeerId {
@@ -276,11 +289,15 @@ impl Node {
     pub async fn shutdown(self) {
         let replicas = std::mem::take(&mut *self.replicas());
         for replica in replicas.values() {
+            replica.hide().await;
             replica.keeper.stop().await;
             replica.coordinator.stop().await;
         }
         if self.ground.runtime.timeout(ANSWER_PATIENCE, self.ground.service.close()).await.is_none() {
             tracing::warn!("stopping with requests under way");
+        }
+        if let Some(discovery) = &self.ground.discovery {
+            discovery.stop().await;
         }
         if let Some(network) = self.network {
             network.shutdown().await;
@@ -311,6 +328,14 @@ fn check_owner(colony: &ColonyConfig) -> Result<(), StartError> {
     match colony.found.as_ref().map(|founding| founding.owner.identity()) {
         Some(given) if given != colony.id => Err(StartError::Owner { given, colony: colony.id }),
         _ => Ok(()),
+    }
+}
+
+/// Where peers are remembered: beside the store. A disk that is emulated has no place for it.
+fn memory(data: &Data) -> Option<PathBuf> {
+    match data {
+        Data::Directory(path) => Some(path.join(PEERS_FILE)),
+        Data::Memory | Data::Given(_) => None,
     }
 }
 

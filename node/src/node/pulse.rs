@@ -5,12 +5,12 @@ use colony_protocol::{
     identity::Identity,
     model::member::Path,
     time::Span,
-    vitals::{Peer, Twin, Vitals},
+    vitals::{Discovery, Peer, Twin, Vitals},
 };
 use libp2p::multiaddr::Protocol;
 
 use crate::{
-    net::{Account, Acquaintance, Multiaddr, identity_of},
+    net::{Account, Acquaintance, Multiaddr, discovery::DhtMode, identity_of},
     runtime::Runtime,
 };
 
@@ -51,7 +51,12 @@ impl Pulse {
         let twins = census.twins().into_iter().filter_map(|twins| {
             Some(Twin { id: identity_of(&twins.peer)?, addresses: list(&twins.addresses) })
         });
+        let discovery = network.discovery();
         Vitals {
+            discovery: Discovery {
+                server: discovery.mode == DhtMode::Server,
+                known: u32::try_from(discovery.peers_in_table).unwrap_or(u32::MAX),
+            },
             listening: list(&network.addresses()),
             peers: first(peers),
             twins: first(twins.collect()),

@@ -9,19 +9,18 @@ use std::{
 };
 
 use colony_protocol::{
-    bounded::{List, Text},
     identity::{Identity, SecretKey},
     model::{
         Name,
-        member::{ADDRESSES_MAX, Addresses, MemberKey, NewMember},
+        member::{Addresses, MemberKey, NewMember},
     },
     refusal::Refusal,
 };
-use colony_store::{MemberInfo, Store};
+use colony_store::{ColonyView, MemberInfo, Store};
 
 use super::{
     colleague::{Glue, Heard},
-    config::{ColonyConfig, Founding, KnownPeer, StartError},
+    config::{ColonyConfig, Founding, KnownPeer, StartError, as_texts},
     founding,
     pulse::Pulse,
     tending::Tending,
@@ -31,6 +30,7 @@ use crate::{
     client::{Client, Local},
     consensus::{Consensus, ELECTION_PATIENCE, ProposeError, Setup, Timing},
     coordinator::{Coordinator, Events},
+    discovery::{Discovery, Publisher, Publishing},
     membership::{Keeper, Parts, disk, probe::Probe},
     net::{Multiaddr, PeerId, gossip},
     peers::Peers,
@@ -60,6 +60,8 @@ pub(super) struct Ground {
     pub(super) addresses: Vec<Multiaddr>,
     /// How this node is doing.
     pub(super) pulse: Pulse,
+    /// Finds colonies on the network; `None` for a node that only this process talks to.
+    pub(super) discovery: Option<Discovery>,
     /// How far members are from each other.
     pub(super) timing: Timing,
     /// How long a voter may be gone before a learner takes its place.
@@ -81,6 +83,8 @@ pub(super) struct Replica {
     pub(super) consensus: Consensus,
     /// Keeps its nodes in order.
     pub(super) keeper: Keeper,
+    /// Tells the network where the colony is.
+    pub(super) publishing: Option<Arc<Publishing>>,
     /// Whom a new member believes.
     pub(super) known: Arc<[(Identity, MemberInfo)]>,
     /// Set when this node takes no part in it any more.
@@ -115,7 +119,7 @@ impl Replica {
             ground.pulse.clone(),
             ground.identity,
         ));
-        let known: Arc<[_]> = config.peers.iter().map(known).collect();
+        let known: Arc<[_]> = config.peers.iter().map(KnownPeer::info).collect();
         let keeper = Keeper::start(
             Parts {
                 me: ground.identity,
@@ -132,9 +136,11 @@ impl Replica {
             },
             &runtime,
         );
+        let publishing = ground.publish(config.id, &view, &consensus, &events);
         let replica = Self {
             colony: config.id,
             coordinator,
+            publishing,
             desk,
             consensus: consensus.clone(),
             keeper,
@@ -221,14 +227,22 @@ impl Replica {
             store: ground.store.id(),
             executor: None,
         };
-        Ok(founding::found(&owner, founding, member).await?)
+        Ok(founding::found(&owner, founding, member, ground.runtime.now()).await?)
     }
 
     /// Answers all who wait and ends the group here; the store keeps what it has.
     pub(super) async fn stop(&self) {
+        self.hide().await;
         self.keeper.stop().await;
         self.coordinator.stop().await;
         self.consensus.shutdown().await;
+    }
+
+    /// Tells the network no more where the colony is.
+    pub(super) async fn hide(&self) {
+        if let Some(publishing) = &self.publishing {
+            publishing.stop().await;
+        }
     }
 
     /// Completes when the colony has a coordinator.
@@ -247,6 +261,28 @@ impl Ground {
         MemberInfo { addresses: self.texts(), name, key: MemberKey::of(&self.key), store: self.store.id() }
     }
 
+    /// Tells the network where a colony is, if this node is part of the network.
+    fn publish(
+        &self,
+        colony: Identity,
+        view: &ColonyView,
+        consensus: &Consensus,
+        events: &Events,
+    ) -> Option<Arc<Publishing>> {
+        let publisher = Publisher {
+            me: self.identity,
+            key: self.key.clone(),
+            colony,
+            view: view.clone(),
+            consensus: consensus.clone(),
+            news: events.members(),
+            peers: self.peers.clone(),
+            discovery: self.discovery.clone()?,
+            runtime: self.runtime.clone(),
+        };
+        Some(Arc::new(publisher.start()))
+    }
+
     /// Where this node is reached, as the colony writes it.
     fn texts(&self) -> Addresses {
         as_texts(&self.addresses)
@@ -257,18 +293,6 @@ impl Ground {
         let transport = Local::new(Arc::new(self.service.clone()), self.peer, self.runtime.clone());
         Client::new(Arc::new(transport), colony, key, self.runtime.clone())
     }
-}
-
-/// As many addresses as the colony takes.
-fn as_texts(addresses: &[Multiaddr]) -> Addresses {
-    let texts = addresses.iter().filter_map(|address| Text::new(address.to_string()).ok());
-    List::new(texts.take(ADDRESSES_MAX).collect()).unwrap_or_default()
-}
-
-/// Somebody a new member was told about. Its disk is not known yet.
-fn known(peer: &KnownPeer) -> (Identity, MemberInfo) {
-    let info = MemberInfo { addresses: as_texts(&peer.addresses), key: peer.key, ..MemberInfo::default() };
-    (peer.key.identity(), info)
 }
 
 /// Carries one colony's requests to its other nodes.

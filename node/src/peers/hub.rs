@@ -7,6 +7,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -85,7 +86,7 @@ pub(super) enum Wish {
 }
 
 /// A passing wish to reach a node, until dropped.
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     hub: Arc<Hub>,
     node: Identity,
     wish: Wish,
@@ -359,6 +360,12 @@ impl Node {
             }
             is_new
         });
+    }
+}
+
+impl fmt::Debug for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wanted").field("node", &self.node).finish_non_exhaustive()
     }
 }
 

@@ -42,6 +42,7 @@ use libp2p::PeerId;
 use tokio::sync::watch;
 
 pub use colleague::{Colleague, Deciding, Installing};
+pub(crate) use hub::Wanted;
 
 use self::{
     engine_link::{EngineLinks, Line},
@@ -140,6 +141,12 @@ impl Peers {
         let wanted: BTreeMap<_, _> =
             peers.into_iter().filter_map(|(id, info)| Some((id, where_to(&info)?))).collect();
         self.hub.keep(colony, wanted);
+    }
+
+    /// Stays connected with a node that is to be found elsewhere than its colony knows, until the result is dropped.
+    pub(crate) fn want(&self, node: Identity, info: &MemberInfo) -> Option<Wanted> {
+        let (peer, addresses) = where_to(info)?;
+        Some(self.hub.want(node, peer, addresses))
     }
 
     /// Who can be reached now: nodes that answered within the last second or so.

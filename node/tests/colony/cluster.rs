@@ -111,6 +111,8 @@ impl Cluster {
             listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
             timing: Timing::Local,
             replace_after: REPLACE_AFTER,
+            bootstrap: Vec::new(),
+            lab: false,
             colonies,
         };
         // A platform of its own, so that it can crash alone.

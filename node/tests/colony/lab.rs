@@ -60,6 +60,8 @@ pub(crate) fn config(data: Data) -> NodeConfig {
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
         timing: Timing::Local,
         replace_after: REPLACE_AFTER,
+        bootstrap: Vec::new(),
+        lab: false,
         colonies: vec![ColonyConfig {
             id: owner().identity(),
             found: Some(Founding {

@@ -147,6 +147,8 @@ impl Trio {
             listen: vec![seat.listen.clone()],
             timing: Timing::Local,
             replace_after: REPLACE_AFTER,
+            bootstrap: Vec::new(),
+            lab: false,
             colonies: vec![ColonyConfig { id: colony(), found: None, peers: Vec::new() }],
         };
         let runtime = Runtime::new(Tokio::new());

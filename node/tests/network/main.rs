@@ -7,6 +7,7 @@
 )]
 
 mod calls;
+mod discovery;
 mod endpoint;
 mod faults;
 mod gossip;

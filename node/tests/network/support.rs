@@ -73,6 +73,7 @@ pub(crate) async fn start(
         listen: addresses.iter().map(|address| address.parse().unwrap()).collect(),
         limits,
         relay: false,
+        lab: false,
     };
     let handler = Arc::clone(&echo) as Arc<dyn Handler>;
     Ok((Network::start(config, handler, runtime.clone()).await?, echo))

@@ -116,6 +116,7 @@ impl Colony {
             RowKey::Seen(slice) => self.seen.slice(*slice).map(|requests| encode(&requests)),
             RowKey::Member(id) => self.roster.get(id).map(encode),
             RowKey::Ticket(id) => self.tickets.get(id).map(encode),
+            RowKey::Delegation => self.delegation.as_ref().map(encode),
             RowKey::ArchivedProcess(_) | RowKey::ArchivedWorkflow(_) | RowKey::LogLine(..) => None,
         }
     }

@@ -20,6 +20,7 @@ mod cancel;
 mod children;
 mod close;
 mod deadlines;
+mod delegating;
 mod encoding;
 mod executors;
 mod explain;
@@ -69,8 +70,8 @@ use self::{
     tickets::Tickets, workflow_flow::LiveWorkflow,
 };
 use crate::{
-    bounded::Text, command::Command, envelope::RequestId, identity::Identity, model::Process,
-    refusal::Refusal, reply::Reply, time::Timestamp,
+    bounded::Text, charter::SignedDelegation, command::Command, envelope::RequestId, identity::Identity,
+    model::Process, refusal::Refusal, reply::Reply, time::Timestamp,
 };
 
 /// Most processes in memory: about 4 GB with ordinary specs. Beyond it submissions are refused as busy.
@@ -99,6 +100,8 @@ pub struct Colony {
     members: Members,
     roster: Roster,
     tickets: Tickets,
+    /// Who may speak for the colony to strangers, as the owner last said.
+    delegation: Option<SignedDelegation>,
     functions: Functions,
     /// Waiting and running processes, and finished ones of unfinished workflows. Boxed, because the map's nodes are
     /// only two thirds full.
@@ -118,6 +121,7 @@ impl Colony {
             members: Members::default(),
             roster: Roster::default(),
             tickets: Tickets::default(),
+            delegation: None,
             functions: Functions::default(),
             processes: BTreeMap::new(),
             workflows: BTreeMap::new(),
@@ -171,6 +175,7 @@ impl Colony {
             Command::DemoteMember { name } => self.demote_member(by, name, out),
             Command::RemoveMember { name } => self.remove_member(by, name, out),
             Command::Leave => self.leave(by, out),
+            Command::Delegate { delegation } => self.delegate(by, delegation, out),
             Command::Found { name } => self.found(by, name),
             Command::Submit { items } => self.submit(call, items, out),
             Command::SubmitWorkflow { spec, retry_of } => self.submit_workflow(call, spec, *retry_of, out),

@@ -2,6 +2,7 @@
 
 use super::Colony;
 use crate::{
+    charter::SignedDelegation,
     identity::Identity,
     model::{Executor, ExecutorState, Name, Process, RegisteredFunction, User, Workflow, member::Member},
     reply::Statistics,
@@ -122,6 +123,12 @@ impl Colony {
     #[must_use]
     pub fn member_by_id(&self, id: &Identity) -> Option<&Member> {
         self.roster.get(id)
+    }
+
+    /// Who may speak for the colony to strangers, as the owner last said.
+    #[must_use]
+    pub fn delegation(&self) -> Option<&SignedDelegation> {
+        self.delegation.as_ref()
     }
 
     /// All registered functions, by number.

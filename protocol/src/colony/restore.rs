@@ -85,6 +85,10 @@ impl Colony {
                 self.tickets.put(used);
                 RowKey::Ticket(id)
             }
+            RowKey::Delegation => {
+                self.delegation = Some(decode(row)?);
+                key
+            }
             RowKey::ArchivedProcess(_) | RowKey::ArchivedWorkflow(_) | RowKey::LogLine(..) => {
                 return Err(RowError::NotLive);
             }

@@ -26,6 +26,8 @@ pub enum RowKey {
     Member(Identity),
     /// How often a ticket was used, by the ticket's id.
     Ticket([u8; 16]),
+    /// Who may speak for the colony to strangers.
+    Delegation,
     /// A finished process, by number.
     ArchivedProcess(u64),
     /// A finished workflow, by number.
@@ -40,7 +42,7 @@ impl RowKey {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![self.kind()];
         match self {
-            Self::Meta => {}
+            Self::Meta | Self::Delegation => {}
             Self::Executor(id) | Self::User(id) | Self::Member(id) => bytes.extend_from_slice(id.as_bytes()),
             Self::Ticket(id) => bytes.extend_from_slice(id),
             Self::Function(number)
@@ -73,6 +75,7 @@ impl RowKey {
             6 => Self::Seen(number()?),
             7 => Self::Member(identity()?),
             8 => Self::Ticket(rest.try_into().ok()?),
+            9 if rest.is_empty() => Self::Delegation,
             16 => Self::ArchivedProcess(number()?),
             17 => Self::ArchivedWorkflow(number()?),
             18 => {
@@ -103,6 +106,7 @@ impl RowKey {
             Self::Seen(_) => 6,
             Self::Member(_) => 7,
             Self::Ticket(_) => 8,
+            Self::Delegation => 9,
             Self::ArchivedProcess(_) => 16,
             Self::ArchivedWorkflow(_) => 17,
             Self::LogLine(..) => 18,

@@ -3,6 +3,7 @@
 use colony_protocol::{
     announcement::{Announcement, SignedAnnouncement},
     bounded::List,
+    charter::{Charter, Delegation, SignedCharter},
     codec,
     command::Command,
     entry::Batch,
@@ -33,6 +34,9 @@ pub(crate) fn decode_as_everything(bytes: &[u8]) -> u64 {
         cost(|| codec::decode::<Body>(bytes)),
         cost(|| codec::decode::<Ticket>(bytes)),
         cost(|| codec::decode::<SignedTicket>(bytes)),
+        cost(|| SignedCharter::from_bytes(bytes)),
+        cost(|| codec::decode::<Charter>(bytes)),
+        cost(|| codec::decode::<Delegation>(bytes)),
         cost(|| codec::decode::<Member>(bytes)),
         cost(|| Command::decode(bytes)),
         cost(|| Query::decode(bytes)),
@@ -135,6 +139,8 @@ const LISTS: &[(Decoder, &[&str])] = &[
     ),
     (|bytes| cost(|| codec::decode::<Body>(bytes)), &["grants"]),
     (|bytes| cost(|| codec::decode::<Ticket>(bytes)), &["a"]),
+    (|bytes| cost(|| codec::decode::<Charter>(bytes)), &["v", "v.[].a"]),
+    (|bytes| cost(|| codec::decode::<Delegation>(bytes)), &["k"]),
     (|bytes| cost(|| codec::decode::<Batch>(bytes)), &["heard", "items"]),
     (
         |bytes| cost(|| codec::decode::<Process>(bytes)),

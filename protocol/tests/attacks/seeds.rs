@@ -4,8 +4,8 @@
 use std::{fs, path::Path};
 
 use colony_protocol::{
-    announcement::SignedAnnouncement, command::Command, envelope::Signed, model::json, query::Query, rpc,
-    ticket::SignedTicket,
+    announcement::SignedAnnouncement, charter::SignedCharter, command::Command, envelope::Signed,
+    model::json, query::Query, rpc, ticket::SignedTicket,
 };
 
 /// Asserts that every seed of a target is read by `read`.
@@ -31,6 +31,7 @@ fn messages_of_an_earlier_build_are_still_read() {
         let word = std::str::from_utf8(bytes).unwrap();
         word.parse::<SignedTicket>().is_ok_and(|signed| signed.verify().is_ok())
     });
+    all_read("charter", |bytes| SignedCharter::from_bytes(bytes).is_ok_and(|signed| signed.verify().is_ok()));
     all_read("outcome", |bytes| rpc::decode_outcome(bytes).is_ok());
     all_read("spec_json", |bytes| {
         let text = std::str::from_utf8(bytes).unwrap();

@@ -150,6 +150,18 @@ impl Member {
         }
     }
 
+    /// Runs the node with a command of one's own and waits until it serves.
+    ///
+    /// # Panics
+    /// If it does not come to serve.
+    #[track_caller]
+    pub fn serve(&mut self, command: Command) {
+        match Served::try_start(command, READY) {
+            Ok(node) => self.node = Some(node),
+            Err(said) => panic!("{} does not serve:\n{said}", self.name),
+        }
+    }
+
     /// Starts the node; whether and when it serves depends on the others.
     pub fn up_unready(&mut self) {
         self.node = Some(Served::start_unready(self.colony(&["up", "-o", "json"])));

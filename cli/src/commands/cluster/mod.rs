@@ -212,6 +212,8 @@ fn config(plan: &Plan, index: usize) -> Option<NodeConfig> {
         listen: seat.listen.clone(),
         timing: Timing::Local,
         replace_after: REPLACE_AFTER,
+        bootstrap: Vec::new(),
+        lab: false,
         colonies: vec![ColonyConfig { id: plan.owner.identity(), found, peers: peers.collect() }],
     })
 }

@@ -2,7 +2,10 @@
 
 use colony_protocol::{
     bounded::Text,
-    model::member::{MemberKey, NewExecutor, NewMember},
+    model::{
+        Name,
+        member::{MemberKey, NewExecutor, NewMember},
+    },
 };
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +25,7 @@ use crate::{
     error::{Exit, Failure},
     hardware,
     hint::Hint,
-    nodes,
+    nodes, output,
 };
 
 /// Joins, and runs the node until Ctrl-C.
@@ -73,19 +76,49 @@ fn name_before(home: &Home, invitation: &Invitation) -> Result<Option<String>, F
     }
 }
 
+/// Asks where the ticket says; if nobody is there any more, where the network says that the colony is now.
 async fn ask(
     app: &App,
     host: &Host,
     invitation: &Invitation,
     args: &JoinArgs,
-    names: &[colony_protocol::model::Name],
+    names: &[Name],
 ) -> Result<Welcome, Failure> {
     let ticket = &invitation.ticket;
     let own = format!("/p2p/{}", host.node.peer_id());
     // Who was a member before may stand in the ticket, and would ask itself.
     let others = ticket.nodes.iter().filter(|node| !node.ends_with(&own));
-    let ask: Vec<String> = others.map(ToString::to_string).collect();
-    let client = connect::client(&ask, ticket.colony, host.key.clone(), &app.runtime)?;
+    let told: Vec<String> = others.map(ToString::to_string).collect();
+    let failure = match ask_at(app, host, invitation, args, names, &told).await {
+        Err(failure) if matches!(failure.exit, Exit::UNREACHABLE | Exit::TIMED_OUT) => failure,
+        outcome => return outcome,
+    };
+    let Some(discovery) = host.node.discovery() else { return Err(failure) };
+    match discovery.find(ticket.colony).await {
+        Ok(found) => {
+            output::note(&format!(
+                "nobody is where the ticket says; {} was found elsewhere",
+                ticket.colony_name
+            ));
+            // Only those that the colony's own word names: a ticket shown to anybody else would be theirs to use.
+            let nodes = found.nodes.iter().flat_map(|node| &node.addresses);
+            let found: Vec<String> =
+                nodes.map(ToString::to_string).filter(|node| !node.ends_with(&own)).collect();
+            ask_at(app, host, invitation, args, names, &found).await
+        }
+        Err(why) => Err(Failure { what: format!("{}; {why}", failure.what), ..failure }),
+    }
+}
+
+async fn ask_at(
+    app: &App,
+    host: &Host,
+    invitation: &Invitation,
+    args: &JoinArgs,
+    names: &[Name],
+    nodes: &[String],
+) -> Result<Welcome, Failure> {
+    let client = connect::client(nodes, invitation.ticket.colony, host.key.clone(), &app.runtime)?;
     let executor = match &args.up.executor {
         Some(kind) => Some(NewExecutor {
             executor_type: Text::new(kind.as_str()).map_err(too_long)?,
@@ -93,7 +126,7 @@ async fn ask(
         }),
         None => None,
     };
-    let member = |name: &colony_protocol::model::Name| NewMember {
+    let member = |name: &Name| NewMember {
         key: MemberKey::of(&host.key),
         name: name.clone(),
         addresses: host.addresses(),

@@ -73,6 +73,8 @@ impl Host {
             listen,
             timing: file.timing.into(),
             replace_after,
+            bootstrap: bootstrap(&asked.bootstrap)?,
+            lab: asked.lab,
             colonies: file
                 .colonies
                 .values()
@@ -92,6 +94,17 @@ impl Host {
         List::new(addresses.iter().map(|address| Text::cut(&address.to_string())).collect())
             .unwrap_or_default()
     }
+}
+
+fn bootstrap(asked: &[String]) -> Result<Vec<Multiaddr>, Failure> {
+    let address = |text: &String| {
+        text.parse().map_err(|error| {
+            let why =
+                format!("--bootstrap {text}: {error}; an address is of the form /ip4/192.0.2.1/tcp/50082");
+            Failure::usage(why)
+        })
+    };
+    asked.iter().map(address).collect()
 }
 
 /// What the node is told about a colony of the home.

@@ -10,7 +10,7 @@ mod ready;
 
 use std::time::Duration;
 
-use colony_node::consensus::ProposeError;
+use colony_node::{consensus::ProposeError, discovery::PEERS_FILE};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -88,9 +88,10 @@ fn is_idle(file: &NodeFile) -> bool {
     file.colonies.values().all(|joined| joined.lost)
 }
 
-/// Whether this home's node remembers anything.
+/// Whether this home's node remembers anything. Whom it met on the network is no part of its state.
 pub(super) fn has_data(home: &Home) -> bool {
-    std::fs::read_dir(home.data()).is_ok_and(|mut entries| entries.next().is_some())
+    let is_state = |entry: std::fs::DirEntry| entry.file_name() != PEERS_FILE;
+    std::fs::read_dir(home.data()).is_ok_and(|entries| entries.flatten().any(is_state))
 }
 
 fn nothing_to_run(home: &Home) -> Result<Failure, Failure> {

@@ -117,7 +117,8 @@ impl Side {
         runtime: &Runtime,
     ) -> Self {
         let (peers, door) = Peers::new(&key, Timing::Local, runtime.clone());
-        let config = NetConfig { key: key.clone(), listen, limits: NetLimits::default(), relay: false };
+        let config =
+            NetConfig { key: key.clone(), listen, limits: NetLimits::default(), relay: false, lab: false };
         let handler = Arc::new(Echo::default());
         let network = Network::start_with(config, handler, door, runtime.clone()).await.unwrap();
         let colony = Arc::new(Answering { store, ..Answering::default() });

@@ -42,6 +42,8 @@ async fn populate(directory: &Path, runtime: &Runtime) {
         listen: Vec::new(),
         timing: Timing::Local,
         replace_after: REPLACE_AFTER,
+        bootstrap: Vec::new(),
+        lab: false,
         colonies: vec![ColonyConfig { id: owner.identity(), found: Some(founding), peers: Vec::new() }],
     };
     let node = Node::start(config, runtime.clone()).await.unwrap();

@@ -1,5 +1,6 @@
 //! Whole stories of a colony, told to the core alone: one file per part of the rules.
 
+mod delegating;
 mod failover;
 mod joining;
 mod lifecycle;
