@@ -26,6 +26,9 @@ use colony_node::runtime::{Runtime, Tokio};
 
 use crate::{app::App, args::Cli, error::Failure};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long tasks of the program may take to end after its work is done.
 const GRACE: Duration = Duration::from_secs(2);
 /// Names what is logged, in the syntax of `tracing`'s `EnvFilter`; for finding faults.
