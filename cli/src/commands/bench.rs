@@ -31,8 +31,8 @@ const STUCK: Duration = Duration::from_secs(60);
 enum News {
     /// One request: how long it took, and for how many processes.
     Done(Phase, Duration, u64),
-    /// How long a process was in the queue, by the coordinator's clock.
-    Queued(Duration),
+    /// How long each of some processes was in the queue, by the coordinator's clock.
+    Queued(Vec<Duration>),
     /// A worker cannot go on.
     Failed(Failure),
 }
@@ -94,7 +94,7 @@ async fn measure(
                     bar.advance(count);
                 }
             }
-            Some(News::Queued(span)) => meter.queued(span),
+            Some(News::Queued(spans)) => spans.into_iter().for_each(|span| meter.queued(span)),
             Some(News::Failed(failure)) => return Err(failure),
             None => return Err(Failure::new("all workers ended early")),
         }

@@ -1,6 +1,6 @@
 //! Executors that do nothing but take and close, made for one run.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use colony_node::client::Client;
 use colony_protocol::{
@@ -84,10 +84,7 @@ async fn work(load: &Load, key: SecretKey) -> Result<(), Failure> {
             continue;
         }
         tell(load, Phase::Assign, runtime.elapsed().saturating_sub(begun), processes.len()).await;
-        for process in &processes {
-            let queued = process.started_at.unwrap_or_default().since(process.submitted_at);
-            load.news.send(News::Queued(queued.to_std())).await.ok();
-        }
+        load.news.send(News::Queued(processes.iter().map(queued).collect())).await.ok();
         let begun = runtime.elapsed();
         let outcomes = client.close(processes.iter().map(success).collect()).await?;
         if let Some(refusal) = outcomes.into_iter().find_map(Result::err) {
@@ -97,9 +94,14 @@ async fn work(load: &Load, key: SecretKey) -> Result<(), Failure> {
     }
 }
 
-async fn tell(load: &Load, phase: Phase, took: std::time::Duration, count: usize) {
+async fn tell(load: &Load, phase: Phase, took: Duration, count: usize) {
     let count = u64::try_from(count).unwrap_or(u64::MAX);
     load.news.send(News::Done(phase, took, count)).await.ok();
+}
+
+/// How long a process was in the queue.
+fn queued(process: &Process) -> Duration {
+    process.started_at.unwrap_or_default().since(process.submitted_at).to_std()
 }
 
 fn success(process: &Process) -> Closing {
