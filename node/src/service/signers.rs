@@ -15,10 +15,10 @@ use colony_protocol::identity::{Digest, Identity, IdentityError, KnownSigner, Si
 
 use crate::net::PeerId;
 
-/// Peers remembered: 12 MB if each is one of the busy ones. The one silent for longest makes room.
+/// Peers remembered: 31 MB if each is one of the busy ones. The one silent for longest makes room.
 const PEERS: usize = 256;
-/// Signatures in a row after which a key's table is made: it takes as long as a few recoveries.
-const ENOUGH: u32 = 10;
+/// Signatures in a row after which a key's table is made: it takes as long as ten recoveries.
+const ENOUGH: u32 = 20;
 
 /// The last signers of the last peers.
 #[derive(Debug, Default)]
