@@ -29,6 +29,23 @@ pub fn encode_behind<T: Serialize>(start: &[u8], room: usize, value: &T) -> Resu
     Ok(bytes)
 }
 
+/// Encodes a value like [`encode_behind`], with the places of fields for their names: half the bytes of a small struct.
+/// [`decode`] reads both. A field may be added behind the last one of such a struct, and none may ever move.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_packed_behind<T: Serialize>(
+    start: &[u8],
+    room: usize,
+    value: &T,
+) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = Vec::with_capacity(start.len().saturating_add(room));
+    bytes.extend_from_slice(start);
+    let encoded = value.serialize(&mut serde_cbor::Serializer::new(&mut bytes).packed_format());
+    encoded.map_err(|error| CodecError(error.to_string()))?;
+    Ok(bytes)
+}
+
 /// Decodes exactly one value from all of `bytes`.
 ///
 /// # Errors

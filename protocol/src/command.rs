@@ -10,7 +10,7 @@ use crate::{
     codec::{self, CodecError},
     model::{
         Attribute, Capabilities, Errors, Executor, FunctionSpec, LogLine, Name, ProcessId, State, User,
-        Values, WorkflowId, WorkflowSpec,
+        Values, WorkflowId, WorkflowSpec, is_default,
         member::{Addresses, NewMember, Role},
     },
     ticket::SignedTicket,
@@ -275,16 +275,16 @@ pub struct Closing {
     /// Whether it succeeded.
     pub success: bool,
     /// Its output; empty keeps intermediate output.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub output: Values,
     /// Why it failed.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub errors: Errors,
     /// Last attributes, saving a request each.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub attributes: List<Attribute, 64>,
     /// Last lines of the log, saving a request.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub lines: List<LogLine, BATCH_MAX>,
     /// The executor's signature over process, token and output hash: evidence for the ledger; absent until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -25,19 +25,24 @@ use crate::{
     tables::{ROWS, Rows, Slot},
 };
 
+/// Room for changes and for events that is kept between entries: what a large one needs, about half a megabyte.
+const OUTBOX_KEPT: usize = 4096;
+
 /// The state machine of one colony.
 pub struct StateMachine<C: ColonyTypes> {
     group: Arc<Group>,
     log: SharedLog<C>,
+    /// What the last entry left behind, taken away: its room serves the next one.
+    out: Outbox,
 }
 
 impl<C: ColonyTypes> StateMachine<C> {
-    pub(crate) const fn new(group: Arc<Group>, log: SharedLog<C>) -> Self {
-        Self { group, log }
+    pub(crate) fn new(group: Arc<Group>, log: SharedLog<C>) -> Self {
+        Self { group, log, out: Outbox::default() }
     }
 
     /// Applies one entry whole.
-    fn apply_entry(&self, entry: openraft::Entry<C>) -> Result<Outcomes, StoreFailure> {
+    fn apply_entry(&mut self, entry: openraft::Entry<C>) -> Result<Outcomes, StoreFailure> {
         let id = entry.log_id;
         let mut membership = None;
         let mut batch = None;
@@ -48,23 +53,26 @@ impl<C: ColonyTypes> StateMachine<C> {
             }
             EntryPayload::Membership(payload) => membership = Some(StoredMembership::new(Some(id), payload)),
         }
-        let mut out = Outbox::default();
+        let out = &mut self.out;
         let outcomes = {
             let mut colony = self.group.colony_mut()?;
-            let outcomes = batch.map(|batch| batch.apply(&mut colony, &mut out)).unwrap_or_default();
+            let outcomes = batch.map(|batch| batch.apply(&mut colony, out)).unwrap_or_default();
             // While the colony is still locked: nothing may be gone from it and not yet be found in the archive.
             let mut pending = self.group.pending()?;
             if let Some(membership) = membership {
                 pending.set_membership(membership);
             }
-            pending.record(id, colony.now(), std::mem::take(&mut out.changes), &|key| {
+            pending.record(id, colony.now(), out.changes.drain(..), &|key| {
                 Rows::open(&self.group.link.read()?, self.group.slot)?.get(key)
             })?;
             outcomes
         };
         if !out.events.is_empty() {
             (self.group.events)(&out.events);
+            out.events.clear();
         }
+        out.changes.shrink_to(OUTBOX_KEPT);
+        out.events.shrink_to(OUTBOX_KEPT);
         Ok(outcomes)
     }
 

@@ -104,6 +104,8 @@ pub(crate) struct Tables<'t> {
     log: Table<'t, (u32, u64), &'static [u8]>,
     meta: Table<'t, (u32, u8), &'static [u8]>,
     rows: Table<'t, &'static [u8], &'static [u8]>,
+    /// Under which slot the rows of the colony are that was looked up last: it is asked for with every row.
+    found: Option<(Slot, Slot)>,
     /// Slots whose content is to be removed from now on.
     pub(crate) doomed: Vec<(Slot, Fate)>,
 }
@@ -116,6 +118,7 @@ impl<'t> Tables<'t> {
             log: transaction.open_table(LOG)?,
             meta: transaction.open_table(META)?,
             rows: transaction.open_table(ROWS)?,
+            found: None,
             doomed: Vec::new(),
         })
     }
@@ -136,15 +139,15 @@ impl<'t> Tables<'t> {
                 self.meta.insert(slot.fact(*fact), bytes.as_slice())?;
             }
             Edit::Row(key, bytes) => {
-                let slot = rows_slot(&self.meta, slot)?;
+                let slot = self.rows_of(slot)?;
                 self.rows.insert(slot.row(key).as_slice(), bytes.as_ref())?;
             }
             Edit::DropRow(key) => {
-                let slot = rows_slot(&self.meta, slot)?;
+                let slot = self.rows_of(slot)?;
                 self.rows.remove(slot.row(key).as_slice())?;
             }
             Edit::DropRowsUnder(start) => {
-                let range = rows_slot(&self.meta, slot)?.rows_under(start);
+                let range = self.rows_of(slot)?.rows_under(start);
                 self.rows.retain_in(range.start.as_slice()..range.end.as_slice(), |_, _| false)?;
             }
             Edit::DropProcessesIn(state) => self.drop_processes(slot, *state)?,
@@ -160,10 +163,22 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
+    /// The slot that the rows of a colony are under.
+    fn rows_of(&mut self, slot: Slot) -> Result<Slot, StoreFailure> {
+        if let Some((of, found)) = self.found
+            && of == slot
+        {
+            return Ok(found);
+        }
+        let found = rows_slot(&self.meta, slot)?;
+        self.found = Some((slot, found));
+        Ok(found)
+    }
+
     fn drop_processes(&mut self, slot: Slot, state: State) -> Result<(), StoreFailure> {
         let (first, last) = (RowKey::ArchivedProcess(0), RowKey::ArchivedProcess(u64::MAX));
         let mut numbers = Vec::new();
-        let under = rows_slot(&self.meta, slot)?;
+        let under = self.rows_of(slot)?;
         for found in self.rows.range(under.row(&first).as_slice()..=under.row(&last).as_slice())? {
             let (_, value) = found?;
             let process =
@@ -181,14 +196,15 @@ impl<'t> Tables<'t> {
 
     /// The rows of a received snapshot take the place of the colony's.
     fn adopt(&mut self, slot: Slot, received: Slot) -> Result<(), StoreFailure> {
-        let replaced = rows_slot(&self.meta, slot)?;
+        let replaced = self.rows_of(slot)?;
         self.meta.insert(slot.fact(Fact::Rows), received.to_value().as_slice())?;
+        self.found = None;
         self.meta.remove(received.fact(Fact::Fate))?;
         self.doom(replaced, Fate::Rows)
     }
 
     fn forget(&mut self, slot: Slot, id: &Identity) -> Result<(), StoreFailure> {
-        let rows = rows_slot(&self.meta, slot)?;
+        let rows = self.rows_of(slot)?;
         if rows != slot {
             self.doom(rows, Fate::Rows)?;
         }
@@ -227,6 +243,7 @@ impl<'t> Tables<'t> {
                 return Ok(false);
             }
             self.meta.retain_in((slot.0, 0)..=(slot.0, u8::MAX), |_, _| false)?;
+            self.found = None;
         }
         // A worse fate may have come over the slot meanwhile.
         let known = self.meta.get(slot.fact(Fact::Fate))?.map(|value| Fate::from_value(value.value()));

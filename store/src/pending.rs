@@ -100,7 +100,7 @@ impl Pending {
         &mut self,
         applied: LogId,
         now: Timestamp,
-        changes: Vec<Change>,
+        changes: impl IntoIterator<Item = Change>,
         disk: ReadRow<'_>,
     ) -> Result<(), StoreFailure> {
         self.applied = Some(applied);
