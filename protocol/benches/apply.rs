@@ -94,7 +94,7 @@ impl Bench {
         let mut request = [0; 16];
         request[..8].copy_from_slice(&self.requests.to_be_bytes());
         let expires = Timestamp::from_micros(self.now + 100_000);
-        Call { by, term: 1, request: RequestId::from_bytes(request), expires, command }
+        Call { by, term: 1, request: RequestId::from_bytes(request), expires, command: command.into() }
     }
 
     fn submission(memory: u64) -> Command {

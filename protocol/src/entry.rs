@@ -2,9 +2,11 @@
 //!
 //! The original signed bytes stand in the entry, so history can be verified offline by anybody who has the log.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{bounded::Bytes, envelope::SIGNED_MAX, identity::Identity, time::Timestamp};
+use crate::{identity::Identity, request::Request, time::Timestamp};
 
 /// Most requests folded into one entry. Measured with the batcher: more brings nothing, and the apply of one entry
 /// must stay short.
@@ -30,5 +32,5 @@ pub struct Item {
     /// Who signed it, as the proposing member found out.
     pub by: Identity,
     /// The bytes of a [`crate::envelope::Signed`], as they were received.
-    pub signed: Bytes<SIGNED_MAX>,
+    pub signed: Arc<Request>,
 }

@@ -8,7 +8,8 @@
 //!
 //! * [`identity`] - keys, identities and signatures, exactly as ColonyOS makes them;
 //! * [`codec`] and [`bounded`] - bytes to values and back, with every length and depth capped;
-//! * [`envelope`] - the signed wrapper around each request, and [`rpc`] the frames that carry it;
+//! * [`envelope`] - the signed wrapper around each request, [`request`] its bytes and what they say, and [`rpc`] the
+//!   frames that carry it;
 //! * [`announcement`] - the coordinator's signed hint that work is waiting, and [`rendezvous`] who asks for it
 //!   first;
 //! * [`ticket`] - the owner's signed invitation to become a member;
@@ -33,6 +34,7 @@ pub mod query;
 pub mod refusal;
 pub mod rendezvous;
 pub mod reply;
+pub mod request;
 pub mod rpc;
 pub mod ticket;
 pub mod time;

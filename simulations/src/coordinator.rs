@@ -80,7 +80,7 @@ impl Coordinator {
 
     /// Takes a request. An assign that would get nothing is answered at once, as a node does, and never enters the log.
     pub fn receive(&mut self, actor: Actor, call: Call) -> Option<Answer> {
-        if let Command::Assign(ask) = &call.command {
+        if let Command::Assign(ask) = &*call.command {
             let reserved = BTreeSet::new();
             match self.colony.candidates(&call.by, ask, &reserved, usize::from(ask.max)) {
                 Ok(found) if found.is_empty() && !self.is_known(&call) => {

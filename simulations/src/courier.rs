@@ -59,7 +59,7 @@ impl Line {
         let request = RequestId::from_bytes(chance.bytes());
         let expires = now.after(LIFETIME);
         self.pause = RESEND;
-        self.under_way.insert(Call { by: self.by, term: 0, request, expires, command })
+        self.under_way.insert(Call { by: self.by, term: 0, request, expires, command: command.into() })
     }
 
     /// The request under way, if it is this one.

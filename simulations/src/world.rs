@@ -308,7 +308,7 @@ impl World {
             counters.repeated += 1;
             return;
         }
-        match (&applied.call.command, &applied.answer) {
+        match (&*applied.call.command, &applied.answer) {
             (_, Ok(Reply::Submitted(ids))) => counters.submitted += length(ids),
             (_, Ok(Reply::WorkflowSubmitted { processes, .. })) => {
                 counters.workflows += 1;

@@ -10,6 +10,7 @@ use colony_protocol::{
     entry::{Batch, Item},
     identity::Identity,
     model::member::StoreId,
+    request::Request,
     time::Timestamp,
 };
 use colony_store::{Disk, LogId, LogStore, MemberId, Options, Outcomes, Snapshot, Store};
@@ -37,8 +38,8 @@ const BATCHES: [usize; 4] = [1, 10, 100, 1000];
 
 /// The next entries of a log.
 fn entries(next: &mut u64, count: usize) -> Vec<openraft::Entry<Types>> {
-    let item =
-        Item { by: Identity::NOBODY, signed: Bytes::new(vec![0x5A; REQUEST_BYTES]).unwrap_or_default() };
+    let bytes = Bytes::new(vec![0x5A; REQUEST_BYTES]).unwrap_or_default();
+    let item = Item { by: Identity::NOBODY, signed: Arc::new(Request::new(bytes)) };
     let entry = |index: u64| openraft::Entry {
         log_id: LogId::new(CommittedLeaderId::new(1, MemberId::default()), index),
         payload: EntryPayload::Normal(Batch {

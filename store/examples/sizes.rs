@@ -19,6 +19,7 @@ use colony_protocol::{
     identity::{Identity, SecretKey},
     model::{Executor, FunctionSpec, member::StoreId},
     reply::Reply,
+    request::Request,
     time::{Span, Timestamp},
 };
 use colony_store::{ColonyStore, Disk, LogId, MemberId, Options, Outcomes, Snapshot, Store};
@@ -215,7 +216,7 @@ impl Driver {
             payload: Bytes::new(command.encode().unwrap()).unwrap(),
         };
         let signed = Signed::sign(&body, &self.key).unwrap().to_bytes().unwrap();
-        let items = vec![Item { by: self.colony, signed: Bytes::new(signed).unwrap() }];
+        let items = vec![Item { by: self.colony, signed: Request::new(Bytes::new(signed).unwrap()).into() }];
         let id = LogId::new(CommittedLeaderId::new(1, MemberId(self.colony)), self.next);
         self.next += 1;
         let payload = EntryPayload::Normal(Batch { at, heard: Vec::new(), items });

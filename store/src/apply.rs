@@ -1,16 +1,14 @@
 //! From an entry of the log to calls of the core.
 //!
-//! What stands in the log was verified by the member that proposed it; here it is only decoded. An item that does not
-//! decode is answered as malformed and skipped, on every replica alike: the log goes on.
+//! What stands in the log was verified by the member that proposed it; here it is only decoded,
+//! unless that member is this one, which has done so to verify it. An item that does not decode is answered as malformed and skipped, on every replica alike: the log goes on.
 
 use colony_protocol::{
-    bounded::Text,
     colony::{Call, Colony, Outbox},
-    command::Command,
     entry::{Batch, Item},
-    envelope::{EnvelopeError, Signed},
     identity::Identity,
     refusal::Refusal,
+    request::Contents,
     time::Timestamp,
 };
 
@@ -38,14 +36,6 @@ impl Decoded {
 }
 
 fn call(colony: &Identity, term: u64, item: &Item) -> Result<Call, Refusal> {
-    let body = Signed::from_bytes(&item.signed)?.body_from_log()?;
-    if body.colony != *colony {
-        return Err(EnvelopeError::WrongColony.into());
-    }
-    let command =
-        Command::decode(&body.payload).map_err(|error| Refusal::Malformed(Text::cut(&error.to_string())))?;
-    if command.kind() != body.kind.as_str() {
-        return Err(EnvelopeError::Kind.into());
-    }
-    Ok(Call { by: item.by, term, request: body.request, expires: body.expires, command })
+    let Contents { request, expires, command, .. } = item.signed.contents(colony)?;
+    Ok(Call { by: item.by, term, request, expires, command })
 }

@@ -30,7 +30,7 @@ fn room_for(payload: &PayloadToWrite<'_>) -> usize {
     const ITEM: usize = 64;
     match payload {
         PayloadToWrite::Batch(batch) => {
-            let items = batch.items.iter().map(|item| item.signed.len().saturating_add(ITEM));
+            let items = batch.items.iter().map(|item| item.signed.bytes().len().saturating_add(ITEM));
             items.fold(codec::ROOM, usize::saturating_add)
         }
         PayloadToWrite::Blank | PayloadToWrite::Membership(_) => codec::ROOM,

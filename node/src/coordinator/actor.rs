@@ -359,7 +359,7 @@ impl Actor {
                 self.waiters.remove(ticket);
                 continue;
             }
-            if draft.room() < waiter.order.item.signed.len() {
+            if draft.room() < waiter.order.item.signed.bytes().len() {
                 return false;
             }
             let Some(ask) = &waiter.order.ask else { continue };

@@ -65,7 +65,7 @@ impl Draft {
     }
 
     fn push(&mut self, item: Item, party: Party) {
-        self.bytes = self.bytes.saturating_add(item.signed.len());
+        self.bytes = self.bytes.saturating_add(item.signed.bytes().len());
         self.batch.items.push(item);
         self.parties.push(party);
     }

@@ -203,7 +203,7 @@ impl Inbox {
     /// Queues a command; the receiver resolves with its answer.
     pub(super) fn push(&self, command: Ordered<'_>) -> Result<oneshot::Receiver<Answer>, Unanswered> {
         let Ordered { item, request, expires, waited, command } = command;
-        let bytes = item.signed.len();
+        let bytes = item.signed.bytes().len();
         let share = self.share(bytes)?;
         let ask = if let Command::Assign(ask) = command { Some(ask.clone()) } else { None };
         let (reply, answer) = oneshot::channel();
@@ -228,7 +228,7 @@ impl Inbox {
     pub(super) fn take(&self, class: Class, room: usize) -> Option<Order> {
         let mut queues = self.lock();
         let queue = queues.of(class);
-        if queue.front()?.item.signed.len() > room {
+        if queue.front()?.item.signed.bytes().len() > room {
             return None;
         }
         queue.pop_front()
@@ -276,12 +276,12 @@ impl Inbox {
 
 #[cfg(test)]
 mod tests {
-    use colony_protocol::{bounded::Bytes, identity::Identity};
+    use colony_protocol::{bounded::Bytes, identity::Identity, request::Request};
 
     use super::*;
 
     fn item(bytes: usize) -> Item {
-        Item { by: Identity::NOBODY, signed: Bytes::new(vec![0; bytes]).unwrap() }
+        Item { by: Identity::NOBODY, signed: Request::new(Bytes::new(vec![0; bytes]).unwrap()).into() }
     }
 
     fn ordered(item: Item, request: [u8; 16], command: &Command) -> Ordered<'_> {

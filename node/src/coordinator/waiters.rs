@@ -138,8 +138,9 @@ impl Waiters {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use colony_protocol::{
-        bounded::Bytes,
         command::{Assign, Command},
         entry::Item,
         time::Timestamp,
@@ -151,7 +152,7 @@ mod tests {
 
     fn waiter(request: u8, executor_type: &str, until: u64) -> (Waiter, oneshot::Receiver<Answer>) {
         let inbox = Inbox::default();
-        let item = Item { by: Identity::NOBODY, signed: Bytes::default() };
+        let item = Item { by: Identity::NOBODY, signed: Arc::default() };
         let request = RequestId::from_bytes([request; 16]);
         let ask = Command::Assign(Assign::default());
         let answer = inbox

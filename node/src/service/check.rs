@@ -1,13 +1,15 @@
 //! The checks between the bytes of a stranger and a request that is acted upon, in the order in which they cost.
 
+use std::sync::Arc;
+
 use colony_protocol::{
-    bounded::Bytes,
     command::Command,
     entry::Item,
-    envelope::{Body, EnvelopeError, RequestId, Signed},
+    envelope::{EnvelopeError, RequestId},
     identity::{Digest, Identity, IdentityError, Signature},
     query::{self, Query},
     refusal::Refusal,
+    request::{Opened, Request},
     rpc::REQUEST_MAX,
     time::Timestamp,
 };
@@ -29,7 +31,7 @@ pub(super) struct Checked {
 #[derive(Debug)]
 pub(super) enum Ask {
     /// A change.
-    Command(Box<Command>),
+    Command(Arc<Command>),
     /// A question that the coordinator answers.
     Query(Query),
     /// A question that this node answers as it knows.
@@ -38,60 +40,60 @@ pub(super) enum Ask {
 
 /// Checks size and signature: who asks, and the body that was signed. `recover` says who made a signature.
 pub(super) fn open(
-    request: &[u8],
+    request: Vec<u8>,
     recover: impl FnOnce(&Signature, &Digest) -> Result<Identity, IdentityError>,
-) -> Result<(Identity, Body), Refusal> {
+) -> Result<(Identity, Opened), Refusal> {
     if request.len() > REQUEST_MAX {
         return Err(EnvelopeError::TooLarge.into());
     }
-    Ok(Signed::from_bytes(request)?.verify_by(recover)?)
+    Ok(Opened::verify_by(request, recover)?)
 }
 
 /// Reads a request that another voter has checked, and says who signed it by that voter's word. Voters trust each
 /// other: what one of them proposes the others apply without another look at its signatures, so a lie told here could
 /// as well be told there. It saves the coordinator, which is what bounds the colony, a signature's work per request.
-pub(super) fn vouched(request: &[u8], by: Identity) -> Result<(Identity, Body), Refusal> {
-    Ok((by, Signed::from_bytes(request)?.body_from_log()?))
+pub(super) fn vouched(request: Vec<u8>, by: Identity) -> Result<(Identity, Opened), Refusal> {
+    Ok((by, Opened::vouched(request)?))
 }
 
 /// Checks for whom and until when it was signed, and that the payload is of the kind that was signed.
 pub(super) fn body(
-    request: Vec<u8>,
     by: Identity,
-    body: Body,
+    opened: Opened,
     node: &Identity,
     now: Timestamp,
 ) -> Result<Checked, Refusal> {
+    let body = opened.body();
     body.check(&body.colony, node, now)?;
-    let ask = decode(&body)?;
+    let (request, expires) = (body.request, body.expires);
+    let (signed, ask) = decode(opened)?;
     // Anybody can make up a ticket; here, on the pool, that costs nobody else anything.
     if let Ask::Command(command) = &ask
         && let Command::Join { ticket, .. } = &**command
     {
         ticket.verify()?;
     }
-    let signed = Bytes::new(request).map_err(|_| EnvelopeError::TooLarge)?;
-    Ok(Checked { item: Item { by, signed }, request: body.request, expires: body.expires, ask })
+    Ok(Checked { item: Item { by, signed: Arc::new(signed) }, request, expires, ask })
 }
 
-fn decode(body: &Body) -> Result<Ask, EnvelopeError> {
-    match body.kind.as_str() {
-        query::KIND => return Ok(Ask::Query(Query::decode(&body.payload)?)),
-        query::STALE_KIND => return Ok(Ask::Stale(Query::decode(&body.payload)?)),
-        _ => {}
-    }
-    let command = Command::decode(&body.payload)?;
-    if command.kind() != body.kind.as_str() {
-        return Err(EnvelopeError::Kind);
-    }
-    Ok(Ask::Command(Box::new(command)))
+fn decode(opened: Opened) -> Result<(Request, Ask), EnvelopeError> {
+    let body = opened.body();
+    let ask = match body.kind.as_str() {
+        query::KIND => Ask::Query(Query::decode(&body.payload)?),
+        query::STALE_KIND => Ask::Stale(Query::decode(&body.payload)?),
+        _ => {
+            let (request, command) = opened.read()?;
+            return Ok((request, Ask::Command(command)));
+        }
+    };
+    Ok((opened.seal()?, ask))
 }
 
 #[cfg(test)]
 mod tests {
     use colony_protocol::{
-        bounded::{List, Text},
-        envelope::{LIFETIME_MAX, SIGNED_MAX},
+        bounded::{Bytes, List, Text},
+        envelope::{Body, LIFETIME_MAX, SIGNED_MAX, Signed},
         identity::SecretKey,
         time::Span,
     };
@@ -123,8 +125,8 @@ mod tests {
 
     fn check(body: &Body) -> Result<Checked, Refusal> {
         let request = Signed::sign(body, &SecretKey::derive(b"member")).unwrap().to_bytes().unwrap();
-        let (by, body) = open(&request, Signature::recover)?;
-        super::body(request, by, body, &node(), NOW)
+        let (by, opened) = open(request, Signature::recover)?;
+        super::body(by, opened, &node(), NOW)
     }
 
     #[test]
@@ -167,8 +169,8 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_request_are_refused() {
-        assert!(open(b"", Signature::recover).is_err());
-        assert!(open(&[0xff; 200], Signature::recover).is_err());
-        assert!(open(&vec![0; SIGNED_MAX + 1], Signature::recover).is_err());
+        assert!(open(Vec::new(), Signature::recover).is_err());
+        assert!(open(vec![0xff; 200], Signature::recover).is_err());
+        assert!(open(vec![0; SIGNED_MAX + 1], Signature::recover).is_err());
     }
 }

@@ -160,11 +160,11 @@ impl Service {
         let arrived = self.shared.runtime.elapsed();
         let checked = self.check(move |service| {
             let signers = &service.shared.signers;
-            let (by, body) =
-                check::open(&request, |signature, digest| signers.recover(deliverer, signature, digest))?;
-            let colony = service.colony(&body.colony)?;
+            let (by, opened) =
+                check::open(request, |signature, digest| signers.recover(deliverer, signature, digest))?;
+            let colony = service.colony(&opened.body().colony)?;
             let node = service.shared.node;
-            Ok((colony, check::body(request, by, body, &node, service.shared.runtime.now())?))
+            Ok((colony, check::body(by, opened, &node, service.shared.runtime.now())?))
         });
         let (colony, checked) = match checked.await {
             Ok(checked) => checked,
@@ -191,16 +191,16 @@ impl Service {
             let Forwarded { hops, waited, by, request } = forward::decode(bytes)?;
             let colony = service.colony(&id)?;
             let vouched = colony.consensus.is_voter(&from);
-            let (by, body) = if vouched {
-                check::vouched(&request, by)?
+            let (by, opened) = if vouched {
+                check::vouched(request, by)?
             } else {
-                check::open(&request, Signature::recover)?
+                check::open(request, Signature::recover)?
             };
-            if body.colony != id {
+            if opened.body().colony != id {
                 return Err(EnvelopeError::WrongColony.into());
             }
             // Signed for any member, or for the one that received it.
-            let checked = check::body(request, by, body, &from, service.shared.runtime.now())?;
+            let checked = check::body(by, opened, &from, service.shared.runtime.now())?;
             Ok((colony, Errand { checked, arrived, waited, hops: hops.min(route::HOPS - 1) }))
         });
         let outcome = match checked.await {

@@ -285,7 +285,7 @@ impl<'a> Route<'a> {
         let waited = self.errand.waited(self.runtime.elapsed());
         // Only a new member's request may be passed on again, by a member that knows more.
         let hops = if self.colony.consensus.has_members() { 0 } else { self.errand.hops.saturating_sub(1) };
-        let request = forward::encode(hops, waited, &item.by, &item.signed);
+        let request = forward::encode(hops, waited, &item.by, item.signed.bytes());
         let patience = self
             .errand
             .wait()

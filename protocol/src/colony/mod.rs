@@ -55,7 +55,7 @@ mod weight;
 mod workflow_flow;
 mod workflow_submit;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 pub use encoding::{
     RowError, decode_log_line, decode_process, decode_workflow, encode_log_line, encode_process,
@@ -89,7 +89,7 @@ pub struct Call {
     /// After this moment it is refused.
     pub expires: Timestamp,
     /// What is asked.
-    pub command: Command,
+    pub command: Arc<Command>,
 }
 
 /// The live state of one colony.
@@ -163,11 +163,11 @@ impl Colony {
     }
 
     fn dispatch(&mut self, call: &Call, out: &mut Outbox) -> Result<Reply, Refusal> {
-        if !self.meta.founded && !matches!(call.command, Command::Found { .. }) {
+        if !self.meta.founded && !matches!(*call.command, Command::Found { .. }) {
             return Err(Refusal::not_found("the colony (it was not founded yet)"));
         }
         let by = &call.by;
-        match &call.command {
+        match &*call.command {
             Command::Join { ticket, member } => self.join(by, ticket, member, out),
             Command::AddMember { member, role } => self.add_member(by, member, *role, out),
             Command::UpdateMember { addresses } => self.update_member(by, addresses, out),

@@ -53,7 +53,8 @@ fn colony() -> Colony {
 
 fn apply(colony: &mut Colony, by: Identity, command: Command) -> Result<Reply, Refusal> {
     let request = RequestId::from_bytes([1; 16]);
-    let call = Call { by, term: 1, request, expires: NOW.after(Span::from_secs(60)), command };
+    let call =
+        Call { by, term: 1, request, expires: NOW.after(Span::from_secs(60)), command: command.into() };
     colony.apply(&call, &mut Outbox::default())
 }
 

@@ -27,7 +27,7 @@ fn call(number: usize, command: Command) -> Call {
     let mut request = [0; 16];
     request[..8].copy_from_slice(&(number as u64).to_be_bytes());
     let expires = Timestamp::from_micros(1_000_000);
-    Call { by: id(1), term: 1, request: RequestId::from_bytes(request), expires, command }
+    Call { by: id(1), term: 1, request: RequestId::from_bytes(request), expires, command: command.into() }
 }
 
 fn colony() -> Colony {

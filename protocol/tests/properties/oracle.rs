@@ -68,7 +68,7 @@ impl Oracle {
         reply: &Result<Reply, Refusal>,
         fresh: bool,
     ) -> Verdict {
-        match (&call.command, reply) {
+        match (&*call.command, reply) {
             (Command::Assign(_), Ok(Reply::Assigned { processes, .. })) => {
                 for process in processes {
                     self.granted(colony, call, process, fresh)?;

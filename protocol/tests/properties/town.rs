@@ -79,7 +79,9 @@ impl Town {
         colony: &Colony,
         call: Option<(&Call, &Result<Reply, Refusal>)>,
     ) -> Verdict {
-        if let Some((Call { by, command: Command::Join { ticket, .. }, .. }, Ok(_))) = call {
+        if let Some((Call { by, command, .. }, Ok(_))) = call
+            && let Command::Join { ticket, .. } = &**command
+        {
             let ticket = ticket.verify().unwrap();
             prop_assert_eq!(ticket.colony, colony.id());
             if self.members.get(by) != colony.member_by_id(by) {

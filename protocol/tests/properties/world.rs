@@ -197,7 +197,7 @@ impl World {
         request[..8].copy_from_slice(&(self.calls.len() as u64).to_be_bytes());
         let expires = Timestamp::from_micros(self.now + 10_000_000);
         let request = RequestId::from_bytes(request);
-        let call = Call { by: id(by), term: self.term, request, expires, command };
+        let call = Call { by: id(by), term: self.term, request, expires, command: command.into() };
         let reply = self.apply(&call)?;
         self.calls.push((call.clone(), reply.clone()));
         match reply {
@@ -294,7 +294,7 @@ impl World {
             (Ok(Reply::Assigned { .. }), _) => {}
             // Strangers are not remembered; this one may be a member by now.
             (Err(Refusal::Denied { .. }), _) => {}
-            (Err(_), _) if matches!(call.command, Command::Join { .. }) => {}
+            (Err(_), _) if matches!(*call.command, Command::Join { .. }) => {}
             // The answer names the nodes as they are now.
             (Ok(Reply::Joined { .. }), _) => prop_assert_eq!(self.replica.rows(), before),
             _ => {

@@ -26,7 +26,7 @@ impl Invariant for OneAppliedResult {
     fn observe(&mut self, fact: &Fact<'_>, broken: &mut Vec<String>) {
         match fact {
             Fact::Applied(Applied { call, answer: Ok(Reply::Closed(outcomes)), repeated: false, .. }) => {
-                let Command::Close { items } = &call.command else { return };
+                let Command::Close { items } = &*call.command else { return };
                 for (item, _) in items.into_iter().zip(outcomes).filter(|(_, outcome)| outcome.is_ok()) {
                     let closing = (item.lease.token, item.success);
                     if let Some(other) = self.accepted.insert(item.lease.process, closing) {

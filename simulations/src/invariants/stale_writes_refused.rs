@@ -22,7 +22,7 @@ impl Invariant for StaleWritesRefused {
         if let Fact::Applied(Applied { call, answer: Ok(Reply::Closed(outcomes)), repeated: false, .. }) =
             fact
         {
-            let Command::Close { items } = &call.command else { return };
+            let Command::Close { items } = &*call.command else { return };
             for (item, _) in items.into_iter().zip(outcomes).filter(|(_, outcome)| outcome.is_ok()) {
                 let live = self.live.remove(&item.lease.process);
                 if live != Some((call.by, item.lease.token)) {

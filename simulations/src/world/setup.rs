@@ -71,7 +71,7 @@ impl World {
         for command in commands {
             let request = RequestId::from_bytes(self.chance.bytes());
             let expires = START.after(Span::from_secs(30));
-            let call = Call { by: identity("owner", 0), term: 1, request, expires, command };
+            let call = Call { by: identity("owner", 0), term: 1, request, expires, command: command.into() };
             // The answer is looked at below, with the entry.
             drop(self.coordinator.receive(Actor::Owner, call));
         }

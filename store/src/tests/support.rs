@@ -11,6 +11,7 @@ use colony_protocol::{
     identity::{Identity, SecretKey},
     model::{Executor, FunctionSpec, LogLine, LogStream, ProcessId, WorkflowSpec, member::StoreId},
     reply::Reply,
+    request::Request,
     time::{Span, Timestamp},
 };
 use openraft::storage::{RaftLogStorage as _, RaftStateMachine as _};
@@ -124,7 +125,7 @@ impl Driver {
             payload: Bytes::new(command.encode().unwrap()).unwrap(),
         };
         let signed = Signed::sign(&body, key).unwrap().to_bytes().unwrap();
-        Item { by: key.identity(), signed: Bytes::new(signed).unwrap() }
+        Item { by: key.identity(), signed: Request::new(Bytes::new(signed).unwrap()).into() }
     }
 
     /// The next entry with these items.

@@ -110,7 +110,7 @@ impl World {
             term: 1,
             request: RequestId::from_bytes(request),
             expires: Timestamp::from_micros((self.now + 60) * 1_000_000),
-            command,
+            command: command.into(),
         }
     }
 
