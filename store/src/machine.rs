@@ -197,7 +197,7 @@ impl<C: ColonyTypes> RaftStateMachine<C> for StateMachine<C> {
     }
 }
 
-/// Makes snapshots: puts everything applied on disk and opens a view of it.
+/// Tells the engine of snapshots: puts everything applied on disk and opens a view of it, unless one is on its way.
 pub struct SnapshotBuilder {
     group: Arc<Group>,
 }
@@ -210,12 +210,9 @@ impl fmt::Debug for SnapshotBuilder {
 
 impl<C: ColonyTypes> RaftSnapshotBuilder<C> for SnapshotBuilder {
     async fn build_snapshot(&mut self) -> Result<openraft::Snapshot<C>, EngineError> {
-        let build = async {
-            self.group.flush().await?;
-            snapshot::make(&self.group)
-        };
-        let (meta, snapshot) =
-            build.await.map_err(engine_error(ErrorSubject::Snapshot(None), ErrorVerb::Write))?;
+        let (meta, snapshot) = snapshot::build(&self.group)
+            .await
+            .map_err(engine_error(ErrorSubject::Snapshot(None), ErrorVerb::Write))?;
         Ok(openraft::Snapshot { meta, snapshot: Box::new(snapshot) })
     }
 }

@@ -5,13 +5,18 @@
 //! bytes, so that the receiver goes on where it was. (It keeps old pages from being used again, so it is let go of when it
 //! was delivered or has become too old.)
 //!
+//! The engine counts on two things. A snapshot that it asks for is never older than one it was told of before; and it drops
+//! the log behind the last one it was told of, although a receiver goes on with the log after the one it was sent. So while
+//! a transfer is begun, that snapshot is the only one the engine is told of.
+//!
 //! The receiver writes the rows under a slot of their own as they come, and installs them with one small transaction that
 //! changes where the colony's rows are. Neither side ever holds a whole colony's archive in memory.
 //!
 //! Because what is on disk is always the state after some entry, the store *is* its own current snapshot, also right
 //! after a restart: there is no file to keep.
 //!
-//! What may never happen: rows of two snapshots mixed; a snapshot given that ends before the log begins.
+//! What may never happen: rows of two snapshots mixed; a snapshot given that ends before the log begins, or before one that
+//! the engine was told of.
 
 use std::{
     collections::BTreeMap,
@@ -37,7 +42,7 @@ use crate::{
 
 /// Commits of the store since a snapshot was made, after which a transfer that was cut begins anew with a fresh one. Each
 /// commit meanwhile leaves some fifteen old pages that cannot be used again, so this bounds what a transfer that nobody
-/// goes on with costs to about two gibibytes of disk.
+/// goes on with costs to about two gibibytes of disk, and to as many entries of log.
 pub(crate) const KEPT_COMMITS: u64 = 32_768;
 /// Received bytes after which a push waits for the disk: what a fast sender may be ahead of a slow disk.
 const AHEAD_BYTES: usize = 4 * CHUNK_MAX;
@@ -76,12 +81,33 @@ struct Receiving {
 /// The snapshots of a store's colonies whose transfer was begun and not seen to end.
 #[derive(Default)]
 pub(crate) struct Sending {
-    begun: Mutex<BTreeMap<Slot, Arc<Made>>>,
+    begun: Mutex<Begun>,
     commits: AtomicU64,
 }
 
+#[derive(Default)]
+struct Begun {
+    made: BTreeMap<Slot, Arc<Made>>,
+    /// The last entry of the newest snapshot each colony's engine was told of.
+    told: BTreeMap<Slot, LogId>,
+}
+
+impl Begun {
+    /// The snapshot whose transfer was begun, if it ends neither before `least` nor before one the engine was told of. One
+    /// that does is forgotten.
+    fn usable(&mut self, slot: Slot, least: Option<LogId>) -> Option<Arc<Made>> {
+        let place = |id: Option<LogId>| id.map(|id| id.index);
+        let least = place(least).max(place(self.told.get(&slot).copied()));
+        let made = self.made.get(&slot).filter(|made| place(made.meta.last_log_id) >= least).cloned();
+        if made.is_none() {
+            self.made.remove(&slot);
+        }
+        made
+    }
+}
+
 impl Sending {
-    fn begun(&self) -> Result<MutexGuard<'_, BTreeMap<Slot, Arc<Made>>>, StoreFailure> {
+    fn begun(&self) -> Result<MutexGuard<'_, Begun>, StoreFailure> {
         self.begun.lock().map_err(|_| StoreFailure::poisoned())
     }
 
@@ -89,7 +115,7 @@ impl Sending {
     pub(crate) fn committed(&self) {
         let commits = self.commits.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         if let Ok(mut begun) = self.begun.lock() {
-            begun.retain(|_, made| commits.saturating_sub(made.commits) <= KEPT_COMMITS);
+            begun.made.retain(|_, made| commits.saturating_sub(made.commits) <= KEPT_COMMITS);
         }
     }
 }
@@ -174,16 +200,26 @@ pub(crate) fn current(
     group: &Arc<Group>,
     purged: Option<LogId>,
 ) -> Result<(SnapshotMeta, Snapshot), StoreFailure> {
-    let mut begun = group.link.sending.begun()?;
-    let place = |id: Option<LogId>| id.map(|id| id.index);
     // The receiver must find the log going on after it.
-    let usable = |made: &&Arc<Made>| place(made.meta.last_log_id) >= place(purged);
-    if let Some(made) = begun.get(&group.slot).filter(usable) {
-        return Ok((made.meta.clone(), Snapshot(Kind::Made(made.clone()))));
+    let usable = group.link.sending.begun()?.usable(group.slot, purged);
+    match usable {
+        Some(made) => Ok((made.meta.clone(), Snapshot(Kind::Made(made)))),
+        None => make(group),
     }
-    begun.remove(&group.slot);
-    drop(begun);
-    make(group)
+}
+
+/// What the engine is told of when it asks for a newer snapshot, so that it can drop log: the one whose transfer was begun,
+/// if there is one, otherwise everything applied.
+pub(crate) async fn build(group: &Arc<Group>) -> Result<(SnapshotMeta, Snapshot), StoreFailure> {
+    if let Some(made) = group.link.sending.begun()?.usable(group.slot, None) {
+        return Ok((made.meta.clone(), Snapshot(Kind::Made(made))));
+    }
+    group.flush().await?;
+    let (meta, snapshot) = make(group)?;
+    if let Some(last) = meta.last_log_id {
+        group.link.sending.begun()?.told.insert(group.slot, last);
+    }
+    Ok((meta, snapshot))
 }
 
 /// What the rows of a colony are the state of, in one view of the disk.
@@ -244,7 +280,7 @@ impl Snapshot {
             return Err(SnapshotError::WrongSide("being received cannot be read"));
         };
         if let Some(group) = made.group.upgrade() {
-            group.link.sending.begun()?.insert(group.slot, made.clone());
+            group.link.sending.begun()?.made.insert(group.slot, made.clone());
             Chunks::new(Rows::open(&made.transaction, group.slot)?, made.marks.clone(), skipped)
         } else {
             Err(StoreFailure::closed().into())
@@ -257,11 +293,11 @@ impl Snapshot {
         let Kind::Made(made) = &self.0 else { return };
         let Some(group) = made.group.upgrade() else { return };
         if let Ok(mut begun) = group.link.sending.begun.lock()
-            && begun.get(&group.slot).is_some_and(|begun| Arc::ptr_eq(begun, made))
+            && begun.made.get(&group.slot).is_some_and(|begun| Arc::ptr_eq(begun, made))
             // Held here and there, and by no other transfer.
             && Arc::strong_count(made) <= 2
         {
-            begun.remove(&group.slot);
+            begun.made.remove(&group.slot);
         }
     }
 

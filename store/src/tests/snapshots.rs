@@ -205,12 +205,16 @@ async fn a_transfer_that_is_cut_goes_on_where_it_was() {
 #[tokio::test]
 async fn skipping_what_was_never_read_gives_the_same_bytes() {
     let (_store, mut driver) = with_large_history().await;
-    let whole = chunks(&current(&mut driver).await.1);
+    let (_, first) = current(&mut driver).await;
+    let whole = chunks(&first);
+    first.delivered();
+    drop(first);
     for skipped in [whole.len() - 1, 1, whole.len(), 2] {
         // Another snapshot of the same state has no marks yet.
-        let (_, fresh) = build(&mut driver).await;
+        let (_, fresh) = current(&mut driver).await;
         let rest: Vec<_> = fresh.chunks_from(skipped as u64).unwrap().map(Result::unwrap).collect();
         assert!(rest == whole[skipped..], "without the first {skipped}");
+        fresh.delivered();
     }
 }
 
@@ -222,9 +226,46 @@ async fn a_snapshot_that_the_log_has_left_behind_is_not_sent_again() {
     drop(snapshot);
     driver.run_one().await;
     assert_eq!(current(&mut driver).await.0, old);
+    driver.store.view.flush().await.unwrap();
+    let applied = driver.store.view.applied().unwrap().0;
+    driver.store.log.purge(applied.unwrap()).await.unwrap();
+    assert_eq!(current(&mut driver).await.0.last_log_id, applied);
+}
+
+#[tokio::test]
+async fn the_engine_is_told_of_no_newer_snapshot_while_one_is_sent() {
+    let (_store, mut driver) = with_history(2).await;
+    let (first, _) = build(&mut driver).await;
+    // Begun after the first was built, so it is newer than what the engine knows.
+    driver.run_one().await;
+    driver.store.view.flush().await.unwrap();
+    let (sent, snapshot) = current(&mut driver).await;
+    assert!(sent.last_log_id > first.last_log_id);
+    drop(snapshot.chunks().unwrap());
+    // The transfer was cut. Whatever the engine builds meanwhile, it drops no log that the receiver will need, and it is
+    // given what it expects when the transfer goes on.
+    driver.run_one().await;
+    assert_eq!(build(&mut driver).await.0, sent);
+    assert_eq!(current(&mut driver).await.0, sent);
+    // The receiver has it.
+    snapshot.delivered();
+    drop(snapshot);
     let (newer, _) = build(&mut driver).await;
-    driver.store.log.purge(newer.last_log_id.unwrap()).await.unwrap();
-    assert_eq!(current(&mut driver).await.0, newer);
+    assert!(newer.last_log_id > sent.last_log_id);
+    assert!(current(&mut driver).await.0.last_log_id >= newer.last_log_id);
+}
+
+#[tokio::test]
+async fn a_snapshot_older_than_one_the_engine_was_told_of_is_not_sent() {
+    let (_store, mut driver) = with_history(2).await;
+    let (old, snapshot) = current(&mut driver).await;
+    driver.run_one().await;
+    let (newer, _) = build(&mut driver).await;
+    // A transfer that was asked for before, and begins only now.
+    drop(snapshot.chunks().unwrap());
+    assert!(newer.last_log_id > old.last_log_id);
+    assert_eq!(current(&mut driver).await.0.last_log_id, newer.last_log_id);
+    assert!(build(&mut driver).await.0.last_log_id >= newer.last_log_id);
 }
 
 #[tokio::test]
