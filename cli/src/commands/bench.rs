@@ -2,6 +2,8 @@
 //!
 //! Submitters queue processes of a type made up for this run; executors of that type take and close them at once.
 //! Each has a connection and a signature of its own, as in real life. The executors are removed afterwards.
+//! A change of coordinator under it is no reason to end: requests without an answer are sent again, the same signed bytes,
+//! and how long nobody was answered is told.
 
 mod executors;
 mod meter;
@@ -61,7 +63,7 @@ pub(super) async fn run(app: &App, args: BenchArgs) -> Result<Exit, Failure> {
     load.stop.cancel();
     executors::remove(&owner, &names).await;
     let meter = measured?;
-    print(app, &meter)?;
+    print(app, &kind, &meter)?;
     Ok(Exit::DONE)
 }
 
@@ -103,11 +105,13 @@ async fn measure(
     Ok(meter)
 }
 
-fn print(app: &App, meter: &Meter) -> Result<(), Failure> {
+fn print(app: &App, kind: &Name, meter: &Meter) -> Result<(), Failure> {
     let figures = meter.figures();
     if !app.format().is_human() {
-        let fields: Map<String, Value> =
+        let mut fields: Map<String, Value> =
             figures.iter().map(|figure| (figure.name.to_owned(), figure.json())).collect();
+        // By it the processes of this run are found afterwards.
+        fields.insert("executortype".to_owned(), kind.as_str().into());
         return output::data(&Value::Object(fields).to_string());
     }
     let columns = ["PHASE", "PROCESSES", "PER SECOND", "REQUESTS", "P50", "P90", "P99", "MAX"].map(column);
@@ -115,5 +119,13 @@ fn print(app: &App, meter: &Meter) -> Result<(), Failure> {
         .iter()
         .map(|figure| Row { cells: figure.cells(), json: Value::Null, quiet: String::new() })
         .collect();
-    Listing { columns: columns.into(), rows, empty: "" }.print(app.format())
+    Listing { columns: columns.into(), rows, empty: "" }.print(app.format())?;
+    let [submit, assign, close, _] = &figures;
+    output::note(&format!(
+        "longest time without an answer: {}, {}, {}",
+        submit.gap(),
+        assign.gap(),
+        close.gap()
+    ));
+    Ok(())
 }

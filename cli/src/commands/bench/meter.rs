@@ -30,6 +30,8 @@ struct Gauge {
     processes: u64,
     /// When the last one was done.
     last: Duration,
+    /// The longest time between two that were done.
+    gap: Duration,
 }
 
 /// All phases.
@@ -54,16 +56,21 @@ pub(super) struct Figure {
     requests: u64,
     /// Latencies in milliseconds: median, 90 and 99 of a hundred, the longest.
     millis: [f64; 4],
+    /// The longest time in milliseconds during which none was done.
+    gap: f64,
 }
 
 impl Gauge {
     fn new() -> Result<Self, Failure> {
         let latency = Histogram::new(DIGITS).map_err(|error| Failure::new(error.to_string()))?;
-        Ok(Self { latency, processes: 0, last: Duration::ZERO })
+        Ok(Self { latency, processes: 0, last: Duration::ZERO, gap: Duration::ZERO })
     }
 
     fn add(&mut self, took: Duration, processes: u64, at: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
+        if !self.latency.is_empty() {
+            self.gap = self.gap.max(at.saturating_sub(self.last));
+        }
         // The histogram grows as needed, so recording cannot fail.
         self.latency.record(micros).ok();
         self.processes = self.processes.saturating_add(processes);
@@ -80,6 +87,7 @@ impl Gauge {
             processes: self.processes,
             rate: processes / self.last.as_secs_f64().max(1e-6),
             requests: self.latency.len(),
+            gap: self.gap.as_secs_f64() * 1e3,
             millis: [0.5, 0.9, 0.99, 1.0].map(|q| millis(self.latency.value_at_quantile(q))),
         }
     }
@@ -134,7 +142,13 @@ impl Figure {
             "p90_ms": p90,
             "p99_ms": p99,
             "max_ms": max,
+            "longest_gap_ms": self.gap,
         })
+    }
+
+    /// For people, beside the table: how long nothing was done.
+    pub(super) fn gap(&self) -> String {
+        format!("{} {:.0} ms", self.name, self.gap)
     }
 
     /// For people.
@@ -162,6 +176,7 @@ mod tests {
         let [_, _, close, _] = meter.figures();
         assert_eq!((close.processes, close.requests), (100, 10));
         assert!((close.rate - 100.0).abs() < 1e-9);
+        assert!((close.gap - 100.0).abs() < 1e-9);
         assert!((close.millis[0] - 5.0).abs() < 0.1 && (close.millis[3] - 10.0).abs() < 0.1);
     }
 }
