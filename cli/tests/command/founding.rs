@@ -152,7 +152,9 @@ fn tickets_that_are_no_good_are_refused_with_the_reason() {
     let join = |ticket: &str| Home::new().run(&["join", ticket]);
 
     join("hello").exits(2).says("this is no ticket").says("`colony invite --role voter`");
-    let slip = ticket.replacen(&ticket[40..41], if &ticket[40..41] == "a" { "b" } else { "a" }, 1);
+    // Exactly this letter: the same one may also stand in the word that all tickets begin with.
+    let mut slip = ticket.clone();
+    slip.replace_range(40..41, if &ticket[40..41] == "a" { "b" } else { "a" });
     join(&slip).exits(2).says("damaged in copying");
     join(&ticket[..ticket.len() - 3]).exits(2).says("damaged in copying");
 
