@@ -12,7 +12,7 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use colony_node::{
     consensus::Timing,
-    node::{ColonyConfig, Data, Founding, Node, NodeConfig, REPLACE_AFTER},
+    node::{ColonyConfig, Data, Founding, LOG_KEPT, Node, NodeConfig, REPLACE_AFTER},
     runtime::{Runtime, Tokio},
 };
 use colony_protocol::{identity::SecretKey, model::Name};
@@ -38,6 +38,7 @@ async fn main() {
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
         timing: Timing::Internet,
         replace_after: REPLACE_AFTER,
+        log_kept: LOG_KEPT,
         bootstrap: Vec::new(),
         lab: false,
         colonies: vec![colony(0)],

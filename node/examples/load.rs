@@ -14,7 +14,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use colony_node::{
     client::{Client, Remote},
     consensus::Timing,
-    node::{ColonyConfig, Data, Founding, Node, NodeConfig, REPLACE_AFTER},
+    node::{ColonyConfig, Data, Founding, LOG_KEPT, Node, NodeConfig, REPLACE_AFTER},
     runtime::{Runtime, Tokio},
 };
 use colony_protocol::{
@@ -154,6 +154,7 @@ async fn start(clients: usize, data: Data, runtime: &Runtime) -> Node {
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
         timing: Timing::Local,
         replace_after: REPLACE_AFTER,
+        log_kept: LOG_KEPT,
         bootstrap: Vec::new(),
         lab: false,
         colonies: vec![ColonyConfig {

@@ -13,7 +13,7 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 use colony_node::{
     consensus::Timing,
     executor::{ExecutorConfig, OsExecutor},
-    node::{ColonyConfig, Data, Founding, Node, NodeConfig, REPLACE_AFTER},
+    node::{ColonyConfig, Data, Founding, LOG_KEPT, Node, NodeConfig, REPLACE_AFTER},
     runtime::{Runtime, Tokio},
 };
 use colony_protocol::{
@@ -97,6 +97,7 @@ async fn start(data: Data, runtime: &Runtime) -> Node {
         listen: Vec::new(),
         timing: Timing::Local,
         replace_after: REPLACE_AFTER,
+        log_kept: LOG_KEPT,
         bootstrap: Vec::new(),
         lab: false,
         colonies: vec![ColonyConfig {

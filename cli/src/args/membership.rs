@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use colony_node::consensus::Timing;
+use colony_node::{
+    consensus::Timing,
+    node::{LOG_KEPT, LOG_KEPT_MIN, REPLACE_AFTER},
+};
 use colony_protocol::model::member::Role;
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +55,15 @@ pub(crate) struct UpArgs {
     /// Replace a voter that has been gone this long, if a member that may vote is ready to take its seat
     #[arg(long, default_value = "10m", value_name = "SPAN", value_parser = duration)]
     pub(crate) replace_after: Duration,
+    /// Keep so many entries of the log for members that lag; who lags more is sent everything anew
+    #[arg(long, default_value_t = LOG_KEPT, value_name = "N", value_parser = clap::value_parser!(u64).range(LOG_KEPT_MIN..=10_000_000))]
+    pub(crate) log_kept: u64,
+}
+
+impl Default for UpArgs {
+    fn default() -> Self {
+        Self { place: PlaceArgs::default(), executor: None, replace_after: REPLACE_AFTER, log_kept: LOG_KEPT }
+    }
 }
 
 /// How patient a node is.

@@ -6,7 +6,7 @@
 
 use std::env;
 
-use colony_node::node::{ColonyConfig, Data, Founding, Node, NodeConfig, REPLACE_AFTER};
+use colony_node::node::{ColonyConfig, Data, Founding, LOG_KEPT, Node, NodeConfig, REPLACE_AFTER};
 use colony_protocol::{
     bounded::Text,
     identity::SecretKey,
@@ -96,6 +96,7 @@ async fn found(app: &App, args: &InitArgs, plan: &Plan) -> Result<Vec<Place>, Fa
         listen: Vec::new(),
         timing: file.timing.into(),
         replace_after: REPLACE_AFTER,
+        log_kept: LOG_KEPT,
         bootstrap: Vec::new(),
         lab: false,
         colonies: vec![ColonyConfig { id: plan.owner.identity(), found: Some(founding), peers: Vec::new() }],

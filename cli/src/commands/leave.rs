@@ -3,13 +3,12 @@
 //! The colony is told first. A node that runs then lets go by itself, once its quorum has let it go; the home of one that does
 //! not run is tidied up here.
 
-use colony_node::node::REPLACE_AFTER;
 use colony_protocol::command::Command;
 
 use super::up::{Doors, Host};
 use crate::{
     app::{App, Session},
-    args::PlaceArgs,
+    args::UpArgs,
     context::Home,
     error::{Exit, Failure},
     output,
@@ -58,7 +57,7 @@ fn is_running(home: &Home) -> Result<bool, Failure> {
 }
 
 async fn forget(app: &App, session: &Session) -> Result<(), Failure> {
-    let mut host = Host::start(app, &PlaceArgs::default(), REPLACE_AFTER, Doors::Shut, None).await?;
+    let mut host = Host::start(app, &UpArgs::default(), Doors::Shut, None).await?;
     let id = session.chosen.context.colony_id;
     let forgotten = host.node.forget_colony(&id).await;
     host.node.shutdown().await;

@@ -46,11 +46,12 @@ openraft::declare_raft_types!(
         AsyncRuntime = runtime::Raft,
 );
 
-/// Entries between snapshots. The rows are always current on disk, so a snapshot costs nothing here but a read
-/// transaction; what it allows is to drop log that no member needs.
-const SNAPSHOT_EVERY: u64 = 10_000;
-/// Entries kept behind a snapshot, for members that lag a little: sending them is cheaper than a snapshot.
-const KEEP_BEHIND_SNAPSHOT: u64 = 10_000;
+/// Entries kept behind a snapshot unless told otherwise, for members that lag a little: sending them is cheaper than a
+/// snapshot. There is a snapshot every so many entries, too: the rows are always current on disk, so it costs nothing
+/// here but a read transaction; what it allows is to drop log that no member needs.
+pub const LOG_KEPT: u64 = 10_000;
+/// Fewest entries that may be kept: a member that is only a little slower than the others must not need a snapshot.
+pub const LOG_KEPT_MIN: u64 = 100;
 /// Most entries in one message to a member. Entries hold batches, so this is up to some megabytes.
 const MESSAGE_ENTRIES_MAX: u64 = 64;
 /// How long sending one whole snapshot may take.
@@ -89,6 +90,8 @@ pub struct Setup {
     pub reachable: Reachable,
     /// How far the members are from each other.
     pub timing: Timing,
+    /// Entries kept for members that lag, at least [`LOG_KEPT_MIN`].
+    pub log_kept: u64,
 }
 
 /// Why an entry was not applied, as far as this node knows.
@@ -146,9 +149,9 @@ impl Consensus {
         L: RaftLogStorage<Types>,
         S: RaftStateMachine<Types>,
     {
-        let Setup { me: identity, found, links, reachable, timing } = setup;
+        let Setup { me: identity, found, links, reachable, timing, log_kept } = setup;
         let me = MemberId(identity);
-        let config = Arc::new(config(timing).validate()?);
+        let config = Arc::new(config(timing, log_kept).validate()?);
         let network = link::Network::new(links);
         let raft = runtime::Raft::scope(runtime.clone(), async move {
             let raft = openraft::Raft::new(me, config, network, log, state).await.map_err(Box::new)?;
@@ -307,7 +310,8 @@ impl std::fmt::Debug for Consensus {
     }
 }
 
-fn config(timing: Timing) -> Config {
+fn config(timing: Timing, log_kept: u64) -> Config {
+    let log_kept = log_kept.max(LOG_KEPT_MIN);
     Config {
         cluster_name: "colony".to_owned(),
         heartbeat_interval: millis(timing.heartbeat()),
@@ -318,11 +322,11 @@ fn config(timing: Timing) -> Config {
         install_snapshot_timeout: SNAPSHOT_TIMEOUT_MS,
         max_payload_entries: MESSAGE_ENTRIES_MAX,
         // A member farther behind than the log reaches gets a snapshot.
-        replication_lag_threshold: SNAPSHOT_EVERY.saturating_add(KEEP_BEHIND_SNAPSHOT),
-        snapshot_policy: SnapshotPolicy::LogsSinceLast(SNAPSHOT_EVERY),
-        max_in_snapshot_log_to_keep: KEEP_BEHIND_SNAPSHOT,
-        // Purging moves one mark; once per thousand entries is enough.
-        purge_batch_size: 1_000,
+        replication_lag_threshold: log_kept.saturating_mul(2),
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(log_kept),
+        max_in_snapshot_log_to_keep: log_kept,
+        // Purging moves one mark; ten times for as many entries as are kept is enough.
+        purge_batch_size: log_kept / 10,
         ..Config::default()
     }
 }

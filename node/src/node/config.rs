@@ -12,6 +12,7 @@ use colony_protocol::{
 };
 use colony_store::{Disk, MemberInfo, OpenColonyError, OpenError, StoreFailure};
 
+pub use crate::consensus::{LOG_KEPT, LOG_KEPT_MIN};
 use crate::{
     client::ClientError,
     consensus::{ConsensusError, ProposeError, Timing},
@@ -32,6 +33,8 @@ pub struct NodeConfig {
     pub timing: Timing,
     /// How long a voter may be gone before a learner takes its place, where one is ready.
     pub replace_after: Duration,
+    /// How many entries of a colony's log are kept for members that lag; who lags more is sent a snapshot.
+    pub log_kept: u64,
     /// The colonies it serves from the start.
     pub colonies: Vec<ColonyConfig>,
     /// Peers of the network to begin with; one that answers is enough, and a node that was there before needs none.

@@ -33,7 +33,8 @@ pub use colony_store::{ForgetError, OpenColonyError, OpenError};
 use tokio::sync::oneshot;
 
 pub use config::{
-    ColonyConfig, Data, DiskSource, Founding, KnownPeer, NodeConfig, REPLACE_AFTER, StartError,
+    ColonyConfig, Data, DiskSource, Founding, KnownPeer, LOG_KEPT, LOG_KEPT_MIN, NodeConfig, REPLACE_AFTER,
+    StartError,
 };
 
 pub(crate) use self::pulse::Pulse;
@@ -108,6 +109,7 @@ impl Node {
             discovery: None,
             timing: config.timing,
             replace_after: config.replace_after,
+            log_kept: config.log_kept,
             runtime,
         };
         let ties = Ties(ground.peers.clone());

@@ -66,6 +66,8 @@ pub(super) struct Ground {
     pub(super) timing: Timing,
     /// How long a voter may be gone before a learner takes its place.
     pub(super) replace_after: Duration,
+    /// Entries kept for members that lag.
+    pub(super) log_kept: u64,
     /// Time, tasks, threads.
     pub(super) runtime: Runtime,
 }
@@ -106,6 +108,7 @@ impl Replica {
             links: ground.peers.links(config.id),
             reachable: ground.peers.reachable(),
             timing: ground.timing,
+            log_kept: ground.log_kept,
         };
         let consensus =
             Consensus::start(setup, parts.log, parts.machine, runtime.clone()).await.map_err(Box::new)?;

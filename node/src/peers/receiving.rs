@@ -1,7 +1,8 @@
 //! A snapshot that is coming in, kept across the streams that bring it.
 //!
 //! When a stream breaks, what has arrived stays. The next attempt begins by asking how many parts are here of this very
-//! snapshot, and goes on from there; one of another snapshot begins anew.
+//! snapshot, and goes on from there; one of another snapshot begins anew. An operator who wonders what a node that caught
+//! up by snapshot is doing finds each step in its log.
 
 use colony_store::{CHUNK_MAX, MemberId, Snapshot, SnapshotError, SnapshotMeta};
 use openraft::raft::SnapshotResponse;
@@ -42,10 +43,13 @@ pub(super) async fn begin(seat: &Seat, Begin { meta }: Begin) -> Result<Begun, S
     let mut receiving = seat.receiving.lock().await;
     if let Some(known) = receiving.as_mut().filter(|known| known.meta == meta) {
         known.part.clear();
-        return Ok(Begun { parts: known.snapshot.parts() });
+        let parts = known.snapshot.parts();
+        tracing::info!(upto = upto(&known.meta), parts, "a snapshot goes on arriving");
+        return Ok(Begun { parts });
     }
     *receiving = None;
     let snapshot = seat.colleague.begin_snapshot().await?;
+    tracing::info!(upto = upto(&meta), "a snapshot begins to arrive");
     *receiving = Some(Receiving { meta, snapshot, part: Vec::new() });
     Ok(Begun { parts: 0 })
 }
@@ -72,7 +76,15 @@ pub(super) async fn end(
     let Receiving { meta, snapshot, .. } = complete.ok_or(ReceiveError::Gap)?;
     // An engine that is given half a snapshot stops.
     snapshot.check_whole().map_err(ReceiveError::Store)?;
-    Ok(seat.colleague.install_snapshot(vote, openraft::Snapshot { meta, snapshot }).await?)
+    let upto = upto(&meta);
+    let installed = seat.colleague.install_snapshot(vote, openraft::Snapshot { meta, snapshot }).await?;
+    tracing::info!(upto, parts, "a snapshot was installed");
+    Ok(installed)
+}
+
+/// The last entry a snapshot is the state after.
+fn upto(meta: &SnapshotMeta) -> u64 {
+    meta.last_log_id.map_or(0, |id| id.index)
 }
 
 impl Receiving {
@@ -87,6 +99,7 @@ impl Receiving {
         self.part.extend_from_slice(&slice.bytes);
         if slice.is_last {
             self.snapshot.push(std::mem::take(&mut self.part)).await?;
+            tracing::debug!(parts = self.snapshot.parts(), "a part of a snapshot arrived");
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use colony_node::{
     client::{Client, ClientError},
     consensus::Timing,
     membership::join::{JoinError, Joined, Joining, join},
-    node::{ColonyConfig, Data, Founding, KnownPeer, Node, NodeConfig, StartError},
+    node::{ColonyConfig, Data, Founding, KnownPeer, LOG_KEPT, Node, NodeConfig, StartError},
     runtime::{Runtime, Tokio},
 };
 use colony_protocol::{
@@ -111,6 +111,7 @@ impl Cluster {
             listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
             timing: Timing::Local,
             replace_after: REPLACE_AFTER,
+            log_kept: LOG_KEPT,
             bootstrap: Vec::new(),
             lab: false,
             colonies,

@@ -5,7 +5,7 @@ use std::{future::Future, path::Path, sync::Arc, time::Duration};
 use colony_node::{
     client::{Client, Remote},
     consensus::Timing,
-    node::{ColonyConfig, Data, Founding, Node, NodeConfig, REPLACE_AFTER, StartError},
+    node::{ColonyConfig, Data, Founding, LOG_KEPT, Node, NodeConfig, REPLACE_AFTER, StartError},
     runtime::{Runtime, Tokio},
 };
 use colony_protocol::{
@@ -60,6 +60,7 @@ pub(crate) fn config(data: Data) -> NodeConfig {
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
         timing: Timing::Local,
         replace_after: REPLACE_AFTER,
+        log_kept: LOG_KEPT,
         bootstrap: Vec::new(),
         lab: false,
         colonies: vec![ColonyConfig {

@@ -6,7 +6,7 @@ use colony_node::{
     client::{Client, Remote},
     consensus::Timing,
     net::Multiaddr,
-    node::{ColonyConfig, Data, KnownPeer, Node, NodeConfig, REPLACE_AFTER},
+    node::{ColonyConfig, Data, KnownPeer, LOG_KEPT, Node, NodeConfig, REPLACE_AFTER},
     runtime::{Runtime, Tokio},
 };
 use colony_protocol::{
@@ -147,6 +147,7 @@ impl Trio {
             listen: vec![seat.listen.clone()],
             timing: Timing::Local,
             replace_after: REPLACE_AFTER,
+            log_kept: LOG_KEPT,
             bootstrap: Vec::new(),
             lab: false,
             colonies: vec![ColonyConfig { id: colony(), found: None, peers: Vec::new() }],

@@ -9,7 +9,7 @@ use colony_node::{
     client::Client,
     consensus::Timing,
     net::Multiaddr,
-    node::{ColonyConfig, Data, Founding, KnownPeer, Node, NodeConfig, REPLACE_AFTER, StartError},
+    node::{ColonyConfig, Data, Founding, KnownPeer, LOG_KEPT, Node, NodeConfig, REPLACE_AFTER, StartError},
     runtime::{Runtime, Tokio},
 };
 use colony_protocol::{
@@ -212,6 +212,7 @@ fn config(plan: &Plan, index: usize) -> Option<NodeConfig> {
         listen: seat.listen.clone(),
         timing: Timing::Local,
         replace_after: REPLACE_AFTER,
+        log_kept: LOG_KEPT,
         bootstrap: Vec::new(),
         lab: false,
         colonies: vec![ColonyConfig { id: plan.owner.identity(), found, peers: peers.collect() }],

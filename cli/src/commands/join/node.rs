@@ -39,7 +39,7 @@ pub(super) async fn join(
     let before = name_before(&app.home()?, invitation)?;
     let names = asking::names(invitation, args.name.as_deref().or(before.as_deref()))?;
     let anew = Some(invitation.ticket.colony);
-    let mut host = Host::start(app, &args.up.place, args.up.replace_after, Doors::Open, anew).await?;
+    let mut host = Host::start(app, &args.up, Doors::Open, anew).await?;
     let asked = stop.run_until_cancelled(ask(app, &host, invitation, args, &names)).await;
     let welcome = match asked {
         Some(Ok(welcome)) => welcome,

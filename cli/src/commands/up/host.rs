@@ -1,7 +1,5 @@
 //! This home's node, made from what the home says about it.
 
-use std::time::Duration;
-
 use colony_node::{
     net::Multiaddr,
     node::{ColonyConfig, Data, KnownPeer, Node, NodeConfig},
@@ -15,7 +13,7 @@ use colony_protocol::{
 use super::failure;
 use crate::{
     app::App,
-    args::PlaceArgs,
+    args::UpArgs,
     context::{Home, Joined, NodeFile, Peer},
     error::Failure,
     place::{self, Place},
@@ -48,8 +46,7 @@ impl Host {
     /// its place.
     pub(in crate::commands) async fn start(
         app: &App,
-        asked: &PlaceArgs,
-        replace_after: Duration,
+        asked: &UpArgs,
         doors: Doors,
         anew: Option<Identity>,
     ) -> Result<Self, Failure> {
@@ -57,9 +54,9 @@ impl Host {
         let mut file = home.node()?;
         let key =
             home.key_or_new(&Home::node_key_path()?, || SecretKey::derive(&app.runtime.random::<32>()))?;
-        let places = place::settle(&asked.listen, &file.listen, &app.runtime)?;
+        let places = place::settle(&asked.place.listen, &file.listen, &app.runtime)?;
         file.listen = places.iter().map(ToString::to_string).collect();
-        file.timing = asked.timing.unwrap_or(file.timing);
+        file.timing = asked.place.timing.unwrap_or(file.timing);
         let listen = match doors {
             Doors::Open => place::at_interfaces(&places, &place::of_this_machine())
                 .iter()
@@ -72,7 +69,8 @@ impl Host {
             data: Data::Directory(home.data()),
             listen,
             timing: file.timing.into(),
-            replace_after,
+            replace_after: asked.replace_after,
+            log_kept: asked.log_kept,
             bootstrap: bootstrap(&asked.bootstrap)?,
             lab: asked.lab,
             colonies: file

@@ -79,7 +79,7 @@ pub(super) async fn run(app: &App, args: UpArgs) -> Result<Exit, Failure> {
         return Err(failure::other_disk(lost));
     }
     let stop = stop::on_signals(&app.runtime)?;
-    let host = Host::start(app, &args.place, args.replace_after, Doors::Open, None).await?;
+    let host = Host::start(app, &args, Doors::Open, None).await?;
     serve(app, host, &args, "colony up", begun, stop).await
 }
 

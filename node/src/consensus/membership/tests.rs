@@ -20,7 +20,7 @@ use openraft::{
 
 use super::*;
 use crate::{
-    consensus::{LinkError, Links, PeerLink, Reaching, Setup, Timing, Types},
+    consensus::{LOG_KEPT, LinkError, Links, PeerLink, Reaching, Setup, Timing, Types},
     runtime::{Runtime, Tokio},
 };
 
@@ -140,6 +140,7 @@ impl Lab {
             links: Arc::new(self.wires.clone()),
             reachable: self.reachable.subscribe(),
             timing: Timing::Local,
+            log_kept: LOG_KEPT,
         };
         let consensus = Consensus::start(setup, parts.log, parts.machine, self.runtime.clone());
         let consensus = consensus.await.unwrap();

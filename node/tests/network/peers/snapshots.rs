@@ -8,7 +8,7 @@ use std::{
 
 use colony_node::{
     consensus::{Timing, Types},
-    node::{ColonyConfig, Data, Founding, Node, NodeConfig, REPLACE_AFTER},
+    node::{ColonyConfig, Data, Founding, LOG_KEPT, Node, NodeConfig, REPLACE_AFTER},
     runtime::Runtime,
 };
 use colony_protocol::{
@@ -42,6 +42,7 @@ async fn populate(directory: &Path, runtime: &Runtime) {
         listen: Vec::new(),
         timing: Timing::Local,
         replace_after: REPLACE_AFTER,
+        log_kept: LOG_KEPT,
         bootstrap: Vec::new(),
         lab: false,
         colonies: vec![ColonyConfig { id: owner.identity(), found: Some(founding), peers: Vec::new() }],
