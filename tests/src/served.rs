@@ -30,6 +30,8 @@ pub struct Served {
     child: Child,
     ready: Value,
     stderr: Arc<Mutex<String>>,
+    /// Reads standard error to its end.
+    reader: Option<thread::JoinHandle<()>>,
 }
 
 impl Served {
@@ -52,9 +54,7 @@ impl Served {
             }
             other => {
                 served.kill();
-                // The reader of standard error ends just after the process.
-                thread::sleep(Duration::from_millis(50));
-                Err(format!("{}\nfirst line: {other:?}", served.stderr()))
+                Err(format!("{}\nfirst line: {other:?}", served.last_words()))
             }
         }
     }
@@ -71,7 +71,7 @@ impl Served {
     fn spawn(mut command: Command) -> (Self, std::sync::mpsc::Receiver<String>) {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let stderr = follow(child.stderr.take().unwrap());
+        let (stderr, reader) = follow(child.stderr.take().unwrap());
         let (line_to, line_from) = sync_channel(1);
         let stdout = BufReader::new(child.stdout.take().unwrap());
         thread::spawn(move || {
@@ -80,7 +80,7 @@ impl Served {
                 drop(line_to.try_send(line));
             }
         });
-        (Self { child, ready: Value::Null, stderr }, line_from)
+        (Self { child, ready: Value::Null, stderr, reader: Some(reader) }, line_from)
     }
 
     /// The ready line.
@@ -103,6 +103,17 @@ impl Served {
     #[must_use]
     pub fn stderr(&self) -> String {
         self.stderr.lock().unwrap().clone()
+    }
+
+    /// All it wrote to standard error, after its end.
+    ///
+    /// # Panics
+    /// If the reader panicked.
+    pub fn last_words(&mut self) -> String {
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        self.stderr()
     }
 
     /// The process id.
@@ -204,10 +215,10 @@ impl Drop for Served {
 }
 
 /// Keeps the last mebibyte of a stream.
-fn follow(mut stream: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+fn follow(mut stream: impl Read + Send + 'static) -> (Arc<Mutex<String>>, thread::JoinHandle<()>) {
     let text = Arc::new(Mutex::new(String::new()));
     let kept = Arc::clone(&text);
-    thread::spawn(move || {
+    let reader = thread::spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok(count @ 1..) = stream.read(&mut buffer) {
             let mut text = text.lock().unwrap();
@@ -218,5 +229,5 @@ fn follow(mut stream: impl Read + Send + 'static) -> Arc<Mutex<String>> {
             }
         }
     });
-    kept
+    (kept, reader)
 }

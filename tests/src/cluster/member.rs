@@ -11,7 +11,7 @@ use std::{
 use colony_protocol::identity::{Identity, SecretKey};
 use libp2p::Multiaddr;
 
-use super::Namespaces;
+use super::{Namespaces, Transfer};
 use crate::{
     home::Home,
     outcome::{DEADLINE, Outcome, run},
@@ -63,10 +63,20 @@ impl Place {
     }
 }
 
+/// How a machine runs its node, beside what every node needs.
+#[derive(Debug, Clone, Default)]
+pub struct Setting {
+    /// Flags of `colony up` and `colony join`.
+    pub flags: Vec<String>,
+    /// What it logs, if not the usual.
+    pub log: Option<&'static str>,
+}
+
 /// One machine.
 #[derive(Debug)]
 pub struct Member {
     name: String,
+    setting: Setting,
     home: Home,
     place: Place,
     node: Option<Served>,
@@ -77,7 +87,14 @@ impl Member {
     /// A machine with an empty disk.
     #[must_use]
     pub fn new(number: usize, place: Place) -> Self {
-        Self { name: format!("node-{number}"), home: Home::new(), place, node: None, is_paused: false }
+        Self::with(number, place, Setting::default())
+    }
+
+    /// The same, with a node that is run like this.
+    #[must_use]
+    pub fn with(number: usize, place: Place, setting: Setting) -> Self {
+        let name = format!("node-{number}");
+        Self { name, setting, home: Home::new(), place, node: None, is_paused: false }
     }
 
     /// Its name in the colony.
@@ -143,8 +160,7 @@ impl Member {
     /// If it does not come to serve.
     #[track_caller]
     pub fn up(&mut self) {
-        let command = self.colony(&["up", "-o", "json"]);
-        match Served::try_start(command, READY) {
+        match Served::try_start(self.serving(&["up"]), READY) {
             Ok(node) => self.node = Some(node),
             Err(said) => panic!("{} did not come up:\n{said}", self.name),
         }
@@ -164,7 +180,17 @@ impl Member {
 
     /// Starts the node; whether and when it serves depends on the others.
     pub fn up_unready(&mut self) {
-        self.node = Some(Served::start_unready(self.colony(&["up", "-o", "json"])));
+        self.node = Some(Served::start_unready(self.serving(&["up"])));
+    }
+
+    /// A command that runs the node.
+    fn serving(&self, args: &[&str]) -> Command {
+        let mut command = self.colony(args);
+        command.args(["-o", "json"]).args(&self.setting.flags);
+        if let Some(log) = self.setting.log {
+            command.env("COLONY_LOG", log);
+        }
+        command
     }
 
     /// Joins with a ticket, starts the node and waits until it serves.
@@ -183,7 +209,7 @@ impl Member {
     #[must_use]
     pub fn joining(&self, ticket: &str) -> Command {
         let listen = self.place.address.to_string();
-        self.colony(&["join", ticket, "--name", &self.name, "--listen", &listen, "-o", "json"])
+        self.serving(&["join", ticket, "--name", &self.name, "--listen", &listen])
     }
 
     /// Makes a ticket.
@@ -198,6 +224,17 @@ impl Member {
         let outcome = self.run(&all).ok();
         let ticket = outcome.stdout.split_whitespace().find(|word| word.starts_with("colony1"));
         ticket.unwrap_or_else(|| panic!("no ticket:\n{outcome:#?}")).to_owned()
+    }
+
+    /// What this machine knows of its colonies and where their nodes are.
+    ///
+    /// # Panics
+    /// If it knows none.
+    #[must_use]
+    pub fn contexts(&self) -> String {
+        let path = find(self.home.path(), "contexts.toml");
+        let path = path.unwrap_or_else(|| panic!("no contexts in {}", self.home.path().display()));
+        fs::read_to_string(path).unwrap()
     }
 
     /// The colony this machine founded, and its owner's key.
@@ -222,14 +259,23 @@ impl Member {
             .unwrap_or_else(|| panic!("no store in {}", self.home.path().display()))
     }
 
-    /// Cuts the power.
-    pub fn kill(&mut self) {
-        if let Some(mut node) = self.node.take() {
-            let said = node.stderr();
-            node.kill();
-            assert!(!said.contains("panicked at"), "{} panicked:\n{said}", self.name);
-        }
+    /// Cuts the power. Gives the node's last words.
+    ///
+    /// # Panics
+    /// If it panicked before.
+    pub fn kill(&mut self) -> String {
         self.is_paused = false;
+        let Some(mut node) = self.node.take() else { return String::new() };
+        node.kill();
+        let said = node.last_words();
+        assert!(!said.contains("panicked at"), "{} panicked:\n{said}", self.name);
+        said
+    }
+
+    /// The snapshot that is on its way to its node, as far as that says so.
+    #[must_use]
+    pub fn transfer(&self) -> Transfer {
+        Transfer::read(&self.node.as_ref().map(Served::stderr).unwrap_or_default())
     }
 
     /// Stops the process in its tracks.

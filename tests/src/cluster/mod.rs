@@ -6,6 +6,7 @@
 
 mod member;
 mod namespaces;
+pub mod transfer;
 
 use std::{
     sync::Arc,
@@ -22,8 +23,9 @@ use colony_protocol::{
     reply::{Answer, Status},
 };
 
-pub use member::{Member, Place};
+pub use member::{Member, Place, Setting};
 pub use namespaces::Namespaces;
+pub use transfer::Transfer;
 
 use crate::crowd::Door;
 
@@ -54,8 +56,16 @@ impl Cluster {
     /// # Panics
     /// If they do not come together in time.
     pub async fn start(voters: usize) -> Self {
+        Self::start_with(voters, &Setting::default()).await
+    }
+
+    /// The same, with nodes that are run like this.
+    ///
+    /// # Panics
+    /// If they do not come together in time.
+    pub async fn start_with(voters: usize, setting: &Setting) -> Self {
         let places = (0..voters).map(|_| Place::on_loopback()).collect();
-        Self::found(places, None).await
+        Self::found(places, None, setting).await
     }
 
     /// So many voters, each in a network namespace of its own; `None`, said loudly, where this is not allowed.
@@ -63,14 +73,23 @@ impl Cluster {
     /// # Panics
     /// If they do not come together in time.
     pub async fn start_apart(voters: usize) -> Option<Self> {
-        let namespaces = Namespaces::new(voters)?;
-        let places = (0..voters).map(|number| Place::in_namespace(&namespaces, number)).collect();
-        Some(Self::found(places, Some(namespaces)).await)
+        Self::start_apart_with(voters, &Setting::default()).await
     }
 
-    async fn found(places: Vec<Place>, namespaces: Option<Namespaces>) -> Self {
+    /// The same, with nodes that are run like this.
+    ///
+    /// # Panics
+    /// If they do not come together in time.
+    pub async fn start_apart_with(voters: usize, setting: &Setting) -> Option<Self> {
+        let namespaces = Namespaces::new(voters)?;
+        let places = (0..voters).map(|number| Place::in_namespace(&namespaces, number)).collect();
+        Some(Self::found(places, Some(namespaces), setting).await)
+    }
+
+    async fn found(places: Vec<Place>, namespaces: Option<Namespaces>, setting: &Setting) -> Self {
+        let places = places.into_iter().enumerate();
         let mut members: Vec<Member> =
-            places.into_iter().enumerate().map(|(number, place)| Member::new(number, place)).collect();
+            places.map(|(number, place)| Member::with(number, place, setting.clone())).collect();
         members[0].init(COLONY);
         members[0].up();
         let (colony, owner) = members[0].founded(COLONY);

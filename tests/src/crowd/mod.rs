@@ -13,7 +13,7 @@ mod reader;
 mod submitter;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -24,7 +24,7 @@ use std::{
 use colony_node::client::{Client, ClientError};
 use colony_protocol::{
     identity::Identity,
-    model::{Process, ProcessId},
+    model::{Process, ProcessId, State},
     query::{PAGE_MAX, ProcessFilter, Query},
     refusal::Refusal,
     reply::Answer,
@@ -248,27 +248,56 @@ pub const fn is_maybe(error: &ClientError) -> bool {
 ///
 /// # Errors
 /// The first call that failed.
-pub async fn all_processes(client: &Client) -> Result<Vec<Process>, ClientError> {
-    let mut processes = Vec::new();
+pub async fn all_processes(client: &Client, mut each: impl FnMut(Process)) -> Result<(), ClientError> {
     let mut before = None;
     loop {
         let filter = ProcessFilter { before, limit: PAGE_MAX, ..ProcessFilter::default() };
         let Answer::Processes(page) = client.query(&Query::Processes(filter)).await? else {
             return Err(ClientError::Unexpected("to processes"));
         };
-        let Some(oldest) = page.iter().map(Process::number).min() else { return Ok(processes) };
+        let Some(oldest) = page.iter().map(Process::number).min() else { return Ok(()) };
         before = Some(oldest);
-        processes.extend(page);
+        page.into_iter().for_each(&mut each);
     }
 }
 
-/// Looks at everything and records it as what there is at the end.
+/// Work that is not the crowd's: how many processes of an executor type there are in each state. Nobody here submitted it, so
+/// the promises of the record say nothing about it; whoever put it there counts it.
+pub type Others = BTreeMap<(String, State), u64>;
+
+/// Looks at everything, while nobody works: records how it looks.
 ///
 /// # Errors
 /// The first call that failed.
-pub async fn record_end(client: &Client, record: &Record) -> Result<(), ClientError> {
+pub async fn record_now(client: &Client, record: &Record) -> Result<(), ClientError> {
     let begin = Moment::now();
-    let processes = all_processes(client).await?;
-    record.observed().end(client.identity(), begin, Moment::now(), &processes);
+    let (own, _) = sorted(client).await?;
+    record.observed().look(client.identity(), begin, Moment::now(), &own);
     Ok(())
+}
+
+/// The same for the last time. What is not of the crowd's type is only counted.
+///
+/// # Errors
+/// The first call that failed.
+pub async fn record_end(client: &Client, record: &Record) -> Result<Others, ClientError> {
+    let begin = Moment::now();
+    let (own, others) = sorted(client).await?;
+    record.observed().end(client.identity(), begin, Moment::now(), &own);
+    Ok(others)
+}
+
+/// The crowd's processes, and how many others there are.
+async fn sorted(client: &Client) -> Result<(Vec<Process>, Others), ClientError> {
+    let (mut own, mut others) = (Vec::new(), Others::new());
+    all_processes(client, |process| {
+        let executor_type = &process.spec.conditions.executor_type;
+        if executor_type.as_str() == TYPE {
+            own.push(process);
+        } else {
+            *others.entry((executor_type.as_str().to_owned(), process.state)).or_default() += 1;
+        }
+    })
+    .await?;
+    Ok((own, others))
 }

@@ -184,11 +184,21 @@ impl Observed {
         });
     }
 
-    /// All processes there are, when nothing is asked any more.
-    pub fn end(&mut self, by: Identity, begin: Moment, end: Moment, processes: &[Process]) {
+    /// All processes there are, at a time when nothing is asked: what was acknowledged and is not among them is gone.
+    pub fn look(&mut self, by: Identity, begin: Moment, end: Moment, processes: &[Process]) {
         for process in processes {
             self.read(by, begin, end, process);
         }
+        let there: BTreeSet<ProcessId> = processes.iter().map(|process| process.id).collect();
+        let gone: Vec<ProcessId> = self.submitted.keys().filter(|id| !there.contains(id)).copied().collect();
+        for id in gone {
+            self.read_nothing(by, begin, end, id);
+        }
+    }
+
+    /// The same, when nothing is asked any more.
+    pub fn end(&mut self, by: Identity, begin: Moment, end: Moment, processes: &[Process]) {
+        self.look(by, begin, end, processes);
         let seen = processes.iter().map(|process| (process.id, Sight::of(process)));
         self.at_the_end = Some(seen.collect());
     }

@@ -24,9 +24,7 @@ const NO_ANSWER: Duration = Duration::from_secs(4);
 fn refuses(cluster: &Cluster, place: usize) -> String {
     let mut node = Served::start_unready(cluster.members[place].colony(&["up", "-o", "json"]));
     let code = node.ended(REFUSAL).unwrap_or_else(|| panic!("it serves nevertheless:\n{}", node.stderr()));
-    // The reader of standard error ends just after the process.
-    std::thread::sleep(Duration::from_millis(50));
-    let said = node.stderr();
+    let said = node.last_words();
     assert!(code.is_some_and(|code| code != 0) && !said.contains("panicked at"), "{code:?}:\n{said}");
     said
 }

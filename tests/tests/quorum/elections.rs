@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use colony_tests::{cluster::Cluster, crowd::Mix, observed::clock::Moment, parameter::parameter};
+use colony_tests::{cluster::Cluster, crowd::Mix, observed::clock::Moment, parameter::parameter, run::Run};
 
-use crate::{run::Run, seed};
+use crate::SEED;
 
 /// Light: what is measured is the election, not the load.
 const LIGHT: Mix = Mix { submitters: 4, executors: 2, readers: 1, echoes: 0, ..Mix::ALL };
@@ -16,7 +16,7 @@ const MEDIAN: Duration = Duration::from_secs(5);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_coordinator_is_soon_replaced() {
     let elections = parameter("COLONY_ELECTIONS", 3);
-    let mut run = Run::new("elections", seed());
+    let mut run = Run::new("elections", SEED);
     let mut cluster = Cluster::start(3).await;
     let doors = cluster.doors();
     let crowd = run.crowd(&doors, LIGHT).await;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use colony_tests::{cluster::Cluster, crowd::Mix, observed::clock::Moment, parameter::parameter};
+use colony_tests::{cluster::Cluster, crowd::Mix, observed::clock::Moment, parameter::parameter, run::Run};
 
-use crate::{run::Run, seed};
+use crate::SEED;
 
 /// How long a node that comes back may take to vote and to know everything.
 const RETURN: Duration = Duration::from_secs(60);
@@ -21,7 +21,7 @@ async fn five_voters_keep_every_promise_when_two_at_a_time_are_killed() {
 
 async fn kill_voters(voters: usize, at_once: usize) {
     let kills = parameter("COLONY_QUORUM_KILLS", 6);
-    let mut run = Run::new(&format!("{voters} voters, {at_once} at a time killed"), seed());
+    let mut run = Run::new(&format!("{voters} voters, {at_once} at a time killed"), SEED);
     let mut cluster = Cluster::start(voters).await;
     let doors = cluster.doors();
     let crowd = run.crowd(&doors, Mix::ALL).await;

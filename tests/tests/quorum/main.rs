@@ -9,23 +9,20 @@
 //! | `COLONY_ELECTIONS` | `kill -9` of the coordinator, measured | 3 | 50 |
 //! | `COLONY_QUORUM_PAUSES` | SIGSTOP of the coordinator | 2 | 50 |
 //! | `COLONY_PARTITIONS` | partitions in network namespaces | 3 | 50 |
-//! | `COLONY_AWAY_ENTRIES` | log entries a voter is away for | 500 | 1,000,000 (from 20,000 on by snapshot) |
+//! | `COLONY_AWAY_ENTRIES` | log entries a voter is away for | 800 | 1,000,000 |
+//! | `COLONY_BENCH_KILLS` | `kill -9` of the coordinator while `colony bench` runs | 2 | 10 |
+//! | `COLONY_BENCH_PROCESSES` | processes in each run of it | 1,500 | 30,000 |
 //! | `COLONY_QUORUM_SEED` | chooses who, when and what | 1 | |
 
-mod alone;
 mod away;
+mod benches;
 mod disks;
 mod elections;
 mod kills;
 mod leases;
 mod partitions;
 mod pauses;
-mod run;
 mod tickets;
 
-use colony_tests::parameter::parameter;
-
-/// Chooses who, when and what.
-fn seed() -> u64 {
-    parameter("COLONY_QUORUM_SEED", 1)
-}
+/// The variable that chooses who, when and what.
+const SEED: &str = "COLONY_QUORUM_SEED";

@@ -9,9 +9,10 @@ use colony_tests::{
     crowd::{Crowd, Mix},
     observed::clock::Moment,
     parameter::parameter,
+    run::Run,
 };
 
-use crate::{run::Run, seed};
+use crate::SEED;
 
 /// How soon all must agree again.
 const HEAL: Duration = Duration::from_secs(10);
@@ -22,7 +23,7 @@ const GRACE: Duration = Duration::from_millis(50);
 async fn a_minority_is_told_nothing_and_all_agree_soon_after_the_links_are_back() {
     let partitions = parameter("COLONY_PARTITIONS", 3);
     let Some(mut cluster) = Cluster::start_apart(3).await else { return };
-    let mut run = Run::new("partitions", seed());
+    let mut run = Run::new("partitions", SEED);
     let doors = cluster.doors();
     let crowd = run.crowd(&doors, Mix { echoes: 0, ..Mix::ALL }).await;
     let mut heals = Vec::new();

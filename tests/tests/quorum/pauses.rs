@@ -3,14 +3,14 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use colony_tests::{cluster::Cluster, crowd::Mix, observed::clock::Moment, parameter::parameter};
+use colony_tests::{cluster::Cluster, crowd::Mix, observed::clock::Moment, parameter::parameter, run::Run};
 
-use crate::{run::Run, seed};
+use crate::SEED;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_coordinator_that_was_asleep_grants_nothing_under_its_old_term() {
     let pauses = parameter("COLONY_QUORUM_PAUSES", 2);
-    let mut run = Run::new("the coordinator paused", seed());
+    let mut run = Run::new("the coordinator paused", SEED);
     let mut cluster = Cluster::start(3).await;
     let doors = cluster.doors();
     let crowd = run.crowd(&doors, Mix::ALL).await;

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use crate::{
+    crowd::{self, Crowd, Door, Mix, Others, Record},
+    observed::clock::Moment,
+    parameter::parameter,
+};
 use colony_node::client::Client;
 use colony_protocol::{model::State, query::Query, reply::Answer};
 use colony_simulations::chance::Chance;
-use colony_tests::{
-    crowd::{Crowd, Door, Mix, Record, record_end},
-    observed::clock::Moment,
-};
 
 /// How long the queue may take to empty once nothing is broken any more.
 const DRAIN: Duration = Duration::from_secs(180);
@@ -19,10 +20,13 @@ const RECOVERY: Duration = Duration::from_secs(20);
 const SLACK: i64 = 1_000_000_000;
 
 /// One run.
-pub(crate) struct Run {
+#[derive(Debug)]
+pub struct Run {
     name: String,
-    pub(crate) record: Record,
-    pub(crate) chance: Chance,
+    /// Everything asked and told.
+    pub record: Record,
+    /// Chooses.
+    pub chance: Chance,
     /// The generation of executors at work.
     generation: u64,
     begun: Instant,
@@ -33,8 +37,11 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn new(name: &str, seed: u64) -> Self {
-        println!("{name}: replay with COLONY_QUORUM_SEED={seed}");
+    /// A run that has not begun. The variable of this name holds the number that chooses who, when and what.
+    #[must_use]
+    pub fn new(name: &str, variable: &str) -> Self {
+        let seed = parameter(variable, 1);
+        println!("{name}: replay with {variable}={seed}");
         Self {
             name: name.to_owned(),
             record: Record::default(),
@@ -47,14 +54,14 @@ impl Run {
     }
 
     /// Makes members of a crowd, and sets it to work.
-    pub(crate) async fn crowd(&mut self, doors: &[Door], mix: Mix) -> Crowd {
+    pub async fn crowd(&mut self, doors: &[Door], mix: Mix) -> Crowd {
         self.generation += 1;
         Crowd::register(&doors[0].client, mix, self.generation).await.unwrap();
         Crowd::start(doors, mix, self.generation, &self.record, &mut self.chance)
     }
 
     /// Waits until a submit that was sent after `fault` is acknowledged, and notes how long that took.
-    pub(crate) async fn recovered(&mut self, what: &str, fault: Moment) -> Duration {
+    pub async fn recovered(&mut self, what: &str, fault: Moment) -> Duration {
         let begun = Instant::now();
         loop {
             let first = {
@@ -80,17 +87,32 @@ impl Run {
     }
 
     /// Remembers something for the report.
-    pub(crate) fn note(&mut self, line: String) {
+    pub fn note(&mut self, line: String) {
         self.notes.push(line);
     }
 
-    /// Empties the queue, looks at everything, and judges.
-    pub(crate) async fn end(mut self, client: &Client, doors: &[Door]) {
+    /// Looks at everything while no crowd works, so that what is lost for a time only is noticed, too.
+    ///
+    /// # Panics
+    /// If the colony does not answer.
+    pub async fn look(&self, client: &Client) {
+        crowd::record_now(client, &self.record).await.unwrap();
+    }
+
+    /// Empties the queue, looks at everything, and judges. Nobody but crowds has put anything into the queue.
+    pub async fn end(self, client: &Client, doors: &[Door]) {
+        let others = self.end_among_others(client, doors).await;
+        assert!(others.is_empty(), "nobody submitted this: {others:?}");
+    }
+
+    /// The same where others have worked, too. Gives what there is of their work, for them to count.
+    pub async fn end_among_others(mut self, client: &Client, doors: &[Door]) -> Others {
         let crowd = self.crowd(doors, Mix::DRAIN).await;
         drain(client).await;
         crowd.stop().await;
-        record_end(client, &self.record).await.unwrap();
+        let others = crowd::record_end(client, &self.record).await.unwrap();
         self.judge();
+        others
     }
 
     fn judge(self) {
