@@ -6,3 +6,4 @@
 mod changes;
 mod matrix;
 mod town;
+mod ways;
