@@ -36,6 +36,7 @@ async fn main() {
         key: SecretKey::derive(b"idle node"),
         data,
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
+        relay: false,
         timing: Timing::Internet,
         replace_after: REPLACE_AFTER,
         log_kept: LOG_KEPT,

@@ -152,6 +152,7 @@ async fn start(clients: usize, data: Data, runtime: &Runtime) -> Node {
         key: SecretKey::derive(b"node"),
         data,
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
+        relay: false,
         timing: Timing::Local,
         replace_after: REPLACE_AFTER,
         log_kept: LOG_KEPT,

@@ -42,6 +42,10 @@ impl Colleague for Echo {
         self.0.contains(from)
     }
 
+    fn knows(&self, identity: &Identity) -> bool {
+        self.hears(identity)
+    }
+
     fn store(&self) -> StoreId {
         StoreId::default()
     }

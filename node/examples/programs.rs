@@ -95,6 +95,7 @@ async fn start(data: Data, runtime: &Runtime) -> Node {
         key: key("node"),
         data,
         listen: Vec::new(),
+        relay: false,
         timing: Timing::Local,
         replace_after: REPLACE_AFTER,
         log_kept: LOG_KEPT,

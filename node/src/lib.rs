@@ -5,6 +5,7 @@
 //!
 //! * [`runtime`] - the only door to time, randomness, tasks and threads;
 //! * [`net`] - how bytes reach this node and leave it again;
+//! * [`reach`] - being reachable, whatever stands between this node and the others;
 //! * [`peers`] - the nodes of a colony among themselves;
 //! * [`executor`] - runs the work of a colony on this machine;
 //! * [`service`] - from the bytes of a request to the bytes of its outcome;
@@ -30,5 +31,6 @@ pub mod net;
 pub mod node;
 pub mod peers;
 pub mod query;
+pub mod reach;
 pub mod runtime;
 pub mod service;

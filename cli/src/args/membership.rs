@@ -41,6 +41,8 @@ pub(crate) struct PlaceArgs {
     /// Take addresses of this machine and of private networks for as good as any: in a laboratory all peers are near
     #[arg(long)]
     pub(crate) lab: bool,
+    /// Relay for members that nobody can dial; for a machine that everybody can dial
+    pub(crate) relay: bool,
 }
 
 /// `colony up`.

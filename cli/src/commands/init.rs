@@ -94,6 +94,7 @@ async fn found(app: &App, args: &InitArgs, plan: &Plan) -> Result<Vec<Place>, Fa
         key,
         data: Data::Directory(plan.home.data()),
         listen: Vec::new(),
+        relay: false,
         timing: file.timing.into(),
         replace_after: REPLACE_AFTER,
         log_kept: LOG_KEPT,

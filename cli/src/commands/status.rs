@@ -1,10 +1,15 @@
-//! `colony status`: the colony and its coordinator, as the node that answers sees them.
+//! `colony status`: the colony, its coordinator and the ways to its members, as the node that answers sees them.
 
 use colony_protocol::{
     identity::Identity,
-    model::{State, json, member::MemberView},
+    model::{
+        State,
+        json::{self, rfc3339},
+        member::{MemberView, Path},
+    },
     reply::Status,
 };
+use serde_json::{Value, json};
 
 use crate::{
     app::{App, members},
@@ -36,6 +41,7 @@ fn listing(status: &Status, members: &[MemberView]) -> Listing {
         "RUNNING",
         "ENDED",
         "EXECUTORS",
+        "PATHS",
         "ASSIGNMENT",
         "VERSION",
     ];
@@ -57,10 +63,36 @@ fn listing(status: &Status, members: &[MemberView]) -> Listing {
             count(State::Cancelled)
         ),
         format!("{} of {} may take work", statistics.active_executors, statistics.executors),
+        paths(members).map(|(name, view)| way(name, view)).collect::<Vec<_>>().join(", "),
         if status.paused { "paused" } else { "" }.to_owned(),
         status.version.to_string(),
     ];
-    let row =
-        Row { cells, json: json::status(status, |id| Some(name(id))), quiet: status.colony.to_string() };
+    let mut json = json::status(status, |id| Some(name(id)));
+    if let Value::Object(fields) = &mut json {
+        fields.insert("paths".to_owned(), paths(members).map(|(name, view)| way_json(name, view)).collect());
+    }
+    let row = Row { cells, json, quiet: status.colony.to_string() };
     Listing { columns: titles.map(column).into(), rows: vec![row], empty: "" }
+}
+
+/// Members that the node reaches now, and which way.
+fn paths(members: &[MemberView]) -> impl Iterator<Item = (&str, &MemberView)> {
+    let is_reached = |view: &&MemberView| view.path.is_some_and(|path| path != Path::Own);
+    members.iter().filter(is_reached).map(|view| (view.member.name.as_str(), view))
+}
+
+fn way(name: &str, view: &MemberView) -> String {
+    let path = view.path.map_or("-", Path::word);
+    let rtt = view.rtt.map(|rtt| format!(" {:.1}ms", rtt.as_secs_f64() * 1_000.0));
+    format!("{name} {path}{}", rtt.unwrap_or_default())
+}
+
+fn way_json(name: &str, view: &MemberView) -> Value {
+    json!({
+        "id": view.member.id.to_hex(),
+        "name": name,
+        "path": view.path.map_or("-", Path::word),
+        "pathsince": view.path_since.map(rfc3339),
+        "rtt_ms": view.rtt.map(|rtt| rtt.as_secs_f64() * 1_000.0),
+    })
 }

@@ -12,8 +12,10 @@ use std::{
     time::Duration,
 };
 
-use colony_protocol::{identity::Identity, model::member::Addresses};
+use colony_protocol::identity::Identity;
 use colony_store::{ColonyView, MemberId, MemberInfo};
+use libp2p::Multiaddr;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -60,8 +62,8 @@ pub struct Parts {
     pub known: Vec<(Identity, MemberInfo)>,
     /// Signs as this node.
     pub client: Client,
-    /// Where this node is reached now.
-    pub addresses: Addresses,
+    /// Where this node is reached.
+    pub addresses: watch::Receiver<Vec<Multiaddr>>,
     /// How far the members are from each other.
     pub timing: Timing,
     /// How long a voter may be gone before a learner takes its seat.

@@ -22,7 +22,7 @@ pub(crate) fn members(
 ) -> Vec<MemberView> {
     let (now, elapsed) = (runtime.now(), runtime.elapsed());
     let view = |member: &Member| {
-        let info = peers.path(&member.id);
+        let info = peers.path_to(&member.key);
         let own = member.id == *me;
         let silence =
             if own { Some(Duration::ZERO) } else { info.map(|info| elapsed.saturating_sub(info.heard)) };
@@ -31,6 +31,7 @@ pub(crate) fn members(
             seat: seat(metrics, &member.id),
             path: if own { Some(Path::Own) } else { info.as_ref().map(|info| info.path) },
             rtt: info.and_then(|info| info.rtt).map(span),
+            path_since: info.map(|info| now.before(span(elapsed.saturating_sub(info.since)))),
             last_heard: silence
                 .map(|silence| now.before(span(silence)))
                 .or_else(|| recorded(colony, &member.id)),

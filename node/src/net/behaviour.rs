@@ -44,12 +44,12 @@ pub(super) struct Behaviour {
 }
 
 /// What a node's swarm is to do beside answering requests.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Duties {
     /// Whether other nodes may open streams.
     pub(super) peers: bool,
-    /// Whether it relays for others.
-    pub(super) relay: bool,
+    /// Whom it relays for, if it does.
+    pub(super) relay: Option<reach::Knows>,
 }
 
 impl Behaviour {
@@ -81,7 +81,7 @@ impl Behaviour {
             ping: ping::Behaviour::new(pings(duties)),
             discovery: discovery::Behaviour::new(key.public(), census::agent(runtime.random()), runtime),
             gossip: gossip::behaviour(key, topics)?,
-            reach: reach::Behaviour::new(me, through, duties.relay, runtime),
+            reach: reach::Behaviour::new(me, through, duties.relay.as_ref(), runtime),
         })
     }
 }

@@ -166,7 +166,7 @@ impl Driver {
             // Answers first: they free what requests hold.
             Some((channel, outcome)) = self.answers.recv() => self.send(channel, outcome),
             order = next_order(&mut self.orders) => match order {
-                Some(order) => self.dialling.obey(order, &mut self.swarm),
+                Some(order) => self.dialling.obey(order, &self.rooms.reach, &mut self.swarm),
                 None => self.orders = None,
             },
             Some(order) = self.rooms.calls.next() => self.rooms.calls.obey(order, &mut self.swarm),
@@ -187,10 +187,11 @@ impl Driver {
         if self.service.closing.is_cancelled() {
             return;
         }
-        let Opened { peer, connection, address, protocol, stream } = opened;
+        let Opened { peer, connection, protocol, stream } = opened;
         if protocol == PEER_PROTOCOL {
             if let Some(door) = &self.door {
-                door.arrive(PeerStream { peer, connection, address, stream });
+                let path = self.rooms.reach.path(connection);
+                door.arrive(PeerStream { peer, connection, path, stream });
             }
             return;
         }
@@ -215,9 +216,15 @@ impl Driver {
             SwarmEvent::ListenerError { error, .. } => {
                 tracing::warn!(%error, "a connection was not accepted");
             }
-            SwarmEvent::ConnectionEstablished { connection_id, endpoint, .. } => {
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, .. } => {
                 self.count();
-                self.dialling.made(connection_id, endpoint.get_remote_address(), &mut self.swarm);
+                let path = self.rooms.reach.path(connection_id);
+                self.dialling.made(connection_id, path, &mut self.swarm);
+                if self.rooms.reach.is_better(&peer_id, connection_id)
+                    && let Some(door) = &self.door
+                {
+                    door.better(peer_id, connection_id, path);
+                }
             }
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
                 self.dialling.failed(connection_id, &error);

@@ -20,6 +20,11 @@ pub(super) fn check_free(address: &Multiaddr) -> Result<(), NetError> {
     bound.map_err(|source| failure(address, source))
 }
 
+/// Whether an address means all of this machine.
+pub(super) fn is_everywhere(address: &Multiaddr) -> bool {
+    socket(address).is_some_and(|(socket, _)| socket.ip().is_unspecified())
+}
+
 /// Why listening at an address failed.
 pub(super) fn failure(address: &Multiaddr, source: io::Error) -> NetError {
     let address = address.clone();

@@ -22,6 +22,7 @@ mod listen;
 mod peer;
 pub(crate) mod quota;
 pub mod reach;
+pub mod scope;
 mod service;
 mod stream;
 pub(crate) mod streams;
@@ -52,6 +53,7 @@ use self::{
     behaviour::{Behaviour, Duties},
     codec::Codec,
     driver::{Driver, Rooms},
+    reach::Knows,
     service::Service,
 };
 use crate::runtime::Runtime;
@@ -65,6 +67,8 @@ pub use peer::{identity_of, key_of, keypair, peer_of};
 
 /// How long listening may take: the kernel answers at once, so this only guards against waiting for ever.
 const LISTEN: Duration = Duration::from_secs(5);
+/// After so long without another address all of this machine are known.
+const SETTLE: Duration = Duration::from_millis(50);
 /// How long a connection without streams is kept: a client that asks now and then need not connect again.
 const IDLE_CONNECTION: Duration = Duration::from_secs(60);
 /// Streams of one connection that have not said what they are for; each may take ten seconds to.
@@ -217,9 +221,11 @@ impl Network {
             listen::check_free(address)?;
         }
         let service = Service::new(handler, config.limits, runtime.clone());
-        let duties = Duties { peers: door.is_some(), relay: config.relay };
+        let knows = || door.as_ref().map_or_else(|| Arc::new(|_: &PeerId| false) as Knows, PeerDoor::knows);
+        let duties = Duties { peers: door.is_some(), relay: config.relay.then(knows) };
         let topics = gossip::Topics::default();
         let mut swarm = swarm(&config.key, &service, duties, &topics)?;
+        let (mut reach, to_reach) = reach::Room::new(config.relay, &runtime);
         let shared = Arc::new(Shared {
             peer: *swarm.local_peer_id(),
             addresses: Mutex::default(),
@@ -227,16 +233,20 @@ impl Network {
         });
         let lab = config.lab || is_alone(&config.listen);
         let mut listeners = Vec::new();
+        let everywhere = config.listen.iter().any(listen::is_everywhere);
         for address in config.listen {
-            let listening = runtime.timeout(LISTEN, listen_at(&mut swarm, &address, &shared)).await;
+            let listening =
+                runtime.timeout(LISTEN, listen_at(&mut swarm, &address, &shared, &mut reach)).await;
             let too_slow = || Err(listen::failure(&address, io::ErrorKind::TimedOut.into()));
             listeners.push(listening.unwrap_or_else(too_slow)?);
+        }
+        if everywhere {
+            runtime.timeout(LISTEN, settle(&mut swarm, &shared, &mut reach, &runtime)).await;
         }
         let closed = CancellationToken::new();
         let (calls, to_calls) = calls::Room::new();
         let (discovery, to_discovery) = discovery::Room::new(lab, &runtime);
         let (gossip, to_gossip) = gossip::Room::new(topics, runtime.clone());
-        let (reach, to_reach) = reach::Room::new();
         let census = Census::new(runtime.clone());
         let rooms = Rooms { calls, discovery, gossip, reach, census: census.clone() };
         let driver = Driver::new(
@@ -330,7 +340,11 @@ impl fmt::Debug for Network {
 }
 
 impl Shared {
+    /// Ways through relays come and go; see [`reach`].
     fn listening(&self, address: Multiaddr) {
+        if scope::is_relayed(&address) {
+            return;
+        }
         let mut addresses = self.lock();
         let address = self.full(address);
         if !addresses.contains(&address) {
@@ -362,6 +376,16 @@ pub(crate) fn is_alone(listen: &[Multiaddr]) -> bool {
     let is_near =
         |address: &Multiaddr| discovery::address::scope(address) == discovery::address::Scope::Machine;
     !listen.is_empty() && listen.iter().all(is_near)
+}
+
+/// Waits until the addresses of this machine are known: who listens at all of them learns them one after the other.
+async fn settle(swarm: &mut Swarm<Behaviour>, shared: &Shared, reach: &mut reach::Room, runtime: &Runtime) {
+    while let Some(event) = runtime.timeout(SETTLE, swarm.select_next_some()).await {
+        reach.notice(&event, swarm);
+        if let SwarmEvent::NewListenAddr { address, .. } = event {
+            shared.listening(address);
+        }
+    }
 }
 
 /// The node's swarm, not listening yet.
@@ -396,13 +420,16 @@ async fn listen_at(
     swarm: &mut Swarm<Behaviour>,
     address: &Multiaddr,
     shared: &Shared,
+    reach: &mut reach::Room,
 ) -> Result<ListenerId, NetError> {
     let id = swarm.listen_on(address.clone()).map_err(|error| match error {
         TransportError::MultiaddrNotSupported(address) => NetError::NotAnAddress { address },
         TransportError::Other(source) => listen::failure(address, source),
     })?;
     loop {
-        match swarm.select_next_some().await {
+        let event = swarm.select_next_some().await;
+        reach.notice(&event, swarm);
+        match event {
             SwarmEvent::NewListenAddr { listener_id, address } => {
                 shared.listening(address);
                 if listener_id == id {

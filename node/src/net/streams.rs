@@ -60,8 +60,6 @@ pub(crate) struct Opened {
     pub(crate) peer: PeerId,
     /// Over which connection.
     pub(crate) connection: ConnectionId,
-    /// Where the other end of it is.
-    pub(crate) address: Multiaddr,
     /// For what.
     pub(crate) protocol: StreamProtocol,
     /// The stream.
@@ -97,13 +95,8 @@ impl Behaviour {
         opening
     }
 
-    fn handler(&self, address: &Multiaddr) -> Handler {
-        Handler {
-            protocols: self.accepted.clone(),
-            address: address.clone(),
-            accepted: VecDeque::new(),
-            wanted: VecDeque::new(),
-        }
+    fn handler(&self) -> Handler {
+        Handler { protocols: self.accepted.clone(), accepted: VecDeque::new(), wanted: VecDeque::new() }
     }
 }
 
@@ -116,20 +109,20 @@ impl NetworkBehaviour for Behaviour {
         _: ConnectionId,
         _: PeerId,
         _: &Multiaddr,
-        address: &Multiaddr,
+        _: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(address))
+        Ok(self.handler())
     }
 
     fn handle_established_outbound_connection(
         &mut self,
         _: ConnectionId,
         _: PeerId,
-        address: &Multiaddr,
+        _: &Multiaddr,
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(address))
+        Ok(self.handler())
     }
 
     fn on_swarm_event(&mut self, _: FromSwarm<'_>) {}
@@ -138,9 +131,9 @@ impl NetworkBehaviour for Behaviour {
         &mut self,
         peer: PeerId,
         connection: ConnectionId,
-        ((stream, protocol), address): THandlerOutEvent<Self>,
+        (stream, protocol): THandlerOutEvent<Self>,
     ) {
-        let opened = Opened { peer, connection, address, protocol, stream };
+        let opened = Opened { peer, connection, protocol, stream };
         self.actions.push_back(ToSwarm::GenerateEvent(opened));
     }
 
@@ -154,8 +147,6 @@ impl NetworkBehaviour for Behaviour {
 #[derive(Debug)]
 pub(crate) struct Handler {
     protocols: Protocols,
-    /// Where the other end is.
-    address: Multiaddr,
     /// Streams the peer opened.
     accepted: VecDeque<Accepted>,
     /// Streams to open.
@@ -193,7 +184,7 @@ type Protocol = ReadyUpgrade<StreamProtocol>;
 
 impl ConnectionHandler for Handler {
     type FromBehaviour = Wanted;
-    type ToBehaviour = (Accepted, Multiaddr);
+    type ToBehaviour = Accepted;
     type InboundProtocol = Protocols;
     type OutboundProtocol = Protocol;
     type InboundOpenInfo = ();
@@ -209,7 +200,7 @@ impl ConnectionHandler for Handler {
     ) -> Poll<ConnectionHandlerEvent<Protocol, Opener, Self::ToBehaviour>> {
         // The connection's task polls again after each event it brings: nobody has to be woken.
         if let Some(accepted) = self.accepted.pop_front() {
-            return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour((accepted, self.address.clone())));
+            return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(accepted));
         }
         if let Some(Wanted { protocol, opener }) = self.wanted.pop_front() {
             let protocol = SubstreamProtocol::new(ReadyUpgrade::new(protocol), opener);

@@ -91,6 +91,10 @@ impl Colleague for Glue {
         })
     }
 
+    fn knows(&self, identity: &Identity) -> bool {
+        self.view.colony().is_ok_and(|colony| colony.may_read(identity).is_ok())
+    }
+
     fn store(&self) -> StoreId {
         self.store
     }

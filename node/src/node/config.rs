@@ -29,6 +29,8 @@ pub struct NodeConfig {
     pub data: Data,
     /// Where it listens; empty for a node that only this process talks to.
     pub listen: Vec<Multiaddr>,
+    /// Whether it relays for the members of its colonies. Only for a node that everybody can dial.
+    pub relay: bool,
     /// How far the members of its colonies are from each other.
     pub timing: Timing,
     /// How long a voter may be gone before a learner takes its place, where one is ready.

@@ -10,6 +10,7 @@
 mod colleague;
 mod config;
 mod founding;
+mod neighbours;
 mod pulse;
 mod replica;
 mod tending;
@@ -30,7 +31,7 @@ use colony_protocol::{
 };
 use colony_store::{Disk, Options, Store, Writer};
 pub use colony_store::{ForgetError, OpenColonyError, OpenError};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 pub use config::{
     ColonyConfig, Data, DiskSource, Founding, KnownPeer, LOG_KEPT, LOG_KEPT_MIN, NodeConfig, REPLACE_AFTER,
@@ -45,6 +46,7 @@ use crate::{
     discovery::{Discovery, PEERS_FILE, Settings},
     net::{Multiaddr, NetConfig, NetLimits, Network, PeerDoor, PeerId, is_alone, peer_of},
     peers::Peers,
+    reach,
     runtime::Runtime,
     service::Service,
 };
@@ -76,11 +78,12 @@ pub struct Node {
 /// Colonies and connections hold each other: a colony sends through the connections, and they bring it what others
 /// send. Dropping this ends that, so that a node that is only dropped leaves nothing behind.
 #[derive(Debug)]
-struct Ties(Peers);
+struct Ties(Peers, Arc<neighbours::Neighbours>);
 
 impl Drop for Ties {
     fn drop(&mut self) {
         self.0.close();
+        self.1.leave_all();
     }
 }
 
@@ -104,15 +107,16 @@ impl Node {
             peers,
             service,
             gossip: None,
-            addresses: Vec::new(),
             pulse: Pulse::new(identity, runtime.clone()),
             discovery: None,
+            addresses: watch::Sender::new(Vec::new()).subscribe(),
+            neighbours: Arc::default(),
             timing: config.timing,
             replace_after: config.replace_after,
             log_kept: config.log_kept,
             runtime,
         };
-        let ties = Ties(ground.peers.clone());
+        let ties = Ties(ground.peers.clone(), Arc::clone(&ground.neighbours));
         let mut node = Self { ground, ties, replicas: Mutex::default(), network: None, closed };
         if let Err(error) = node.begin(config, door).await {
             node.shutdown().await;
@@ -131,15 +135,15 @@ impl Node {
                 key: config.key,
                 listen: config.listen,
                 limits: NetLimits::default(),
-                relay: false,
                 lab,
+                relay: config.relay,
             };
             let network = Network::start_with(network, handler, door, self.ground.runtime.clone()).await?;
             self.ground.gossip = Some(network.gossip().clone());
-            self.ground.addresses = network.addresses();
             self.ground.pulse = self.ground.pulse.with(network.account());
             let settings = Settings { bootstrap: config.bootstrap, memory: memory(&config.data), lab };
             self.ground.discovery = Some(Discovery::start(&network, settings, &self.ground.runtime));
+            self.be_reachable(&network);
             self.network = Some(network);
         }
         let mut failed = None;
@@ -154,6 +158,16 @@ impl Node {
         if self.replicas().is_empty() { failed.map_or(Ok(()), Err) } else { Ok(()) }
     }
 
+    /// Keeps this node reachable, and knows from now on where others are told to find it.
+    fn be_reachable(&mut self, network: &Network) {
+        let Ground { peer, peers, neighbours, runtime, .. } = &self.ground;
+        let (handle, relays) = (network.reach().clone(), Arc::clone(neighbours));
+        peers.see(handle.clone());
+        let (addresses, told) = watch::channel(reach::told(&handle.sight().borrow(), *peer));
+        runtime.spawn("reach", reach::supervise(*peer, handle, relays, addresses, runtime.clone()));
+        self.ground.addresses = told;
+    }
+
     /// Opens a colony, new or known to the store, and serves it from now on. A colony with a founding is made first.
     ///
     /// # Errors
@@ -165,6 +179,7 @@ impl Node {
             && let Err(error) = replica.found(&self.ground, founding).await
         {
             self.ground.peers.forget(&config.id);
+            self.ground.neighbours.leave(&config.id);
             replica.stop().await;
             return Err(error);
         }
@@ -181,6 +196,7 @@ impl Node {
         match replica {
             Some(replica) => {
                 self.ground.peers.forget(colony);
+                self.ground.neighbours.leave(colony);
                 replica.stop().await;
                 true
             }
@@ -251,6 +267,19 @@ impl Node {
         self.ground.discovery.as_ref()
     }
 
+    /// Where others are told to find it, now and whenever that changes: also ways through relays, and without addresses
+    /// that only this machine can use.
+    #[must_use]
+    pub fn reached_at(&self) -> watch::Receiver<Vec<Multiaddr>> {
+        self.ground.addresses.clone()
+    }
+
+    /// Its place in the network; `None` for a node that listens nowhere.
+    #[must_use]
+    pub const fn network(&self) -> Option<&Network> {
+        self.network.as_ref()
+    }
+
     /// Its id on the network.
     #[must_use]
     pub const fn peer_id(&self) -> PeerId {
@@ -308,6 +337,7 @@ impl Node {
             replica.consensus.shutdown().await;
         }
         self.ground.peers.close();
+        self.ground.neighbours.leave_all();
         let runtime = self.ground.runtime.clone();
         // The writer ends when the last handle of the store is gone.
         drop((replicas, self.ground, self.replicas, self.ties));

@@ -17,11 +17,13 @@ use colony_protocol::{
     refusal::Refusal,
 };
 use colony_store::{ColonyView, MemberInfo, Store};
+use tokio::sync::watch;
 
 use super::{
     colleague::{Glue, Heard},
     config::{ColonyConfig, Founding, KnownPeer, StartError, as_texts},
     founding,
+    neighbours::Neighbours,
     pulse::Pulse,
     tending::Tending,
 };
@@ -31,7 +33,7 @@ use crate::{
     consensus::{Consensus, ELECTION_PATIENCE, ProposeError, Setup, Timing},
     coordinator::{Coordinator, Events},
     discovery::{Discovery, Publisher, Publishing},
-    membership::{Keeper, Parts, disk, probe::Probe},
+    membership::{Keeper, Parts, announce, disk, probe::Probe},
     net::{Multiaddr, PeerId, gossip},
     peers::Peers,
     query::Desk,
@@ -56,8 +58,10 @@ pub(super) struct Ground {
     pub(super) service: Service,
     /// Carries announcements; `None` for a node that listens nowhere.
     pub(super) gossip: Option<gossip::Handle>,
-    /// How others find this node.
-    pub(super) addresses: Vec<Multiaddr>,
+    /// Where others are told to find this node.
+    pub(super) addresses: watch::Receiver<Vec<Multiaddr>>,
+    /// Nodes that may relay for this one.
+    pub(super) neighbours: Arc<Neighbours>,
     /// How this node is doing.
     pub(super) pulse: Pulse,
     /// Finds colonies on the network; `None` for a node that only this process talks to.
@@ -87,6 +91,8 @@ pub(super) struct Replica {
     pub(super) keeper: Keeper,
     /// Tells the network where the colony is.
     pub(super) publishing: Option<Arc<Publishing>>,
+    /// Its rows.
+    view: ColonyView,
     /// Whom a new member believes.
     pub(super) known: Arc<[(Identity, MemberInfo)]>,
     /// Set when this node takes no part in it any more.
@@ -133,7 +139,7 @@ impl Replica {
                 peers: ground.peers.clone(),
                 known: known.to_vec(),
                 client: ground.client(config.id, ground.key.clone()),
-                addresses: ground.texts(),
+                addresses: ground.addresses.clone(),
                 timing: ground.timing,
                 replace_after: ground.replace_after,
             },
@@ -147,6 +153,7 @@ impl Replica {
             desk,
             consensus: consensus.clone(),
             keeper,
+            view: view.clone(),
             known: Arc::clone(&known),
             ended: Arc::default(),
         };
@@ -194,6 +201,7 @@ impl Replica {
             runtime: runtime.clone(),
         };
         runtime.spawn("tending", tending.run(events.members()));
+        ground.neighbours.meet(config.id, replica.view.clone(), &config.peers);
         Ok(replica)
     }
 
@@ -288,7 +296,7 @@ impl Ground {
 
     /// Where this node is reached, as the colony writes it.
     fn texts(&self) -> Addresses {
-        as_texts(&self.addresses)
+        announce::texts(&self.addresses.borrow())
     }
 
     /// A client of a colony within this process.
@@ -296,6 +304,13 @@ impl Ground {
         let transport = Local::new(Arc::new(self.service.clone()), self.peer, self.runtime.clone());
         Client::new(Arc::new(transport), colony, key, self.runtime.clone())
     }
+}
+
+/// Somebody a new member was told about. Its disk is not known yet.
+fn known(peer: &KnownPeer) -> (Identity, MemberInfo) {
+    let info =
+        MemberInfo { addresses: announce::texts(&peer.addresses), key: peer.key, ..MemberInfo::default() };
+    (peer.key.identity(), info)
 }
 
 /// Carries one colony's requests to its other nodes.

@@ -24,6 +24,9 @@ pub trait Colleague: Send + Sync + 'static {
     /// was told to believe. Called for each message, so it looks at what is known now and waits for nothing.
     fn hears(&self, from: &Identity) -> bool;
 
+    /// Whether somebody is a member in any role, and so may be relayed. Waits for nothing.
+    fn knows(&self, identity: &Identity) -> bool;
+
     /// Which disk this replica is on. Messages name the disk they are meant for: what was promised by a disk that is
     /// gone is not answered for by the next.
     fn store(&self) -> StoreId;

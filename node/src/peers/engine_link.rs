@@ -15,8 +15,8 @@ use super::{
     hub::{Hub, Wanted},
     message,
     outbox::{Call, CallError},
-    reach::where_to,
     sending,
+    whereabouts::where_to,
     wire::{Address, Status, What},
 };
 use crate::consensus::{LinkError, Links, PeerLink, Reaching, Types};

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use colony_protocol::identity::Identity;
+use colony_protocol::{identity::Identity, model::member::Path};
 use futures::{
     AsyncReadExt as _,
     io::{ReadHalf, WriteHalf},
 };
-use libp2p::{PeerId, Stream};
+use libp2p::{PeerId, Stream, swarm::ConnectionId};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -60,11 +60,21 @@ impl Framed {
     }
 }
 
-/// Says hello on a stream we opened, and uses it if the other end agrees. Whoever calls bounds the time.
+/// Says hello on a stream we opened over a connection of its own, and uses it if the other end agrees. Whoever calls
+/// bounds the time.
 pub(super) async fn say(hub: &Arc<Hub>, node: Identity, stream: PeerStream) -> Result<(), String> {
-    let PeerStream { connection, address, stream, .. } = stream;
-    let closing = Closing { hub, connection: Some(connection) };
-    let Some(hello) = hub.begin_hello(&node) else { return Ok(()) };
+    let closing = Closing { hub, connection: Some(stream.connection) };
+    let is_used = say_on(hub, node, stream).await?;
+    if is_used {
+        closing.keep();
+    }
+    Ok(())
+}
+
+/// Says hello on a stream we opened. Says whether it is in use.
+async fn say_on(hub: &Arc<Hub>, node: Identity, stream: PeerStream) -> Result<bool, String> {
+    let PeerStream { connection, path, stream, .. } = stream;
+    let Some(hello) = hub.begin_hello(&node, path) else { return Ok(false) };
     let said = Said { hub, node, hello };
     let mut framed = Framed::new(stream, hub);
     let agreed = said.hello.run_until_cancelled(async {
@@ -72,12 +82,12 @@ pub(super) async fn say(hub: &Arc<Hub>, node: Identity, stream: PeerStream) -> R
         framed.hear_hello().await
     });
     agreed.await.unwrap_or_else(|| Err("the other end's stream was first".to_owned()))?;
-    let session = Session::new(node, connection, &address, hub.runtime.elapsed(), &hub.closing);
-    if hub.install_own(&said.hello, &session) {
-        closing.keep();
+    let session = Session::new(node, connection, path, hub.runtime.elapsed(), &hub.closing);
+    let is_used = hub.install_own(&said.hello, &session);
+    if is_used {
         hub.runtime.spawn("peer stream", Talk::new(Arc::clone(hub), session, framed).run());
     }
-    Ok(())
+    Ok(is_used)
 }
 
 /// Our hello, until it is answered or given up.
@@ -96,7 +106,7 @@ impl Drop for Said<'_> {
 /// Closes a connection that came to nothing.
 struct Closing<'a> {
     hub: &'a Arc<Hub>,
-    connection: Option<libp2p::swarm::ConnectionId>,
+    connection: Option<ConnectionId>,
 }
 
 impl Closing<'_> {
@@ -138,14 +148,43 @@ impl Door for Porter {
             drop(ticket);
         });
     }
+
+    fn better(&self, peer: PeerId, connection: ConnectionId, path: Path) {
+        let hub = &self.0;
+        let Some(node) = identity_of(&peer) else { return };
+        if hub.session(&node).is_some_and(|session| session.is_relayed()) {
+            let (hub, closing) = (Arc::clone(hub), hub.closing.clone());
+            let runtime = hub.runtime.clone();
+            runtime.spawn("peer improvement", async move {
+                closing.run_until_cancelled(improve(&hub, peer, node, connection, path)).await;
+            });
+        }
+    }
+
+    fn knows(&self, peer: &PeerId) -> bool {
+        identity_of(peer).is_some_and(|node| self.0.knows(&node))
+    }
+}
+
+/// Says hello over a connection that is a better way than the stream in use. The other end may do the same over the same
+/// connection, so it stays whatever comes of this.
+async fn improve(hub: &Arc<Hub>, peer: PeerId, node: Identity, connection: ConnectionId, path: Path) {
+    let attempt = async {
+        let stream = hub.dialer.open(peer, connection, path).await?;
+        say_on(hub, node, stream).await
+    };
+    let done = hub.runtime.timeout(hub.patience.attempt, attempt).await;
+    if let Err(why) = done.unwrap_or_else(|| Err("no answer in time".to_owned())) {
+        tracing::debug!(node = %node.to_hex(), %why, "a stream did not leave its relay");
+    }
 }
 
 /// Hears the hello of a peer on a stream it opened, and says hello if we agree.
 async fn answer(hub: &Arc<Hub>, node: Identity, stream: PeerStream) -> Result<(), String> {
-    let PeerStream { peer, connection, address, stream } = stream;
+    let PeerStream { peer, connection, path, stream } = stream;
     let mut framed = Framed::new(stream, hub);
     framed.hear_hello().await?;
-    let session = Session::new(node, connection, &address, hub.runtime.elapsed(), &hub.closing);
+    let session = Session::new(node, connection, path, hub.runtime.elapsed(), &hub.closing);
     if !agree(hub, &peer, &session) {
         return Err("our own stream was first".to_owned());
     }

@@ -3,19 +3,20 @@
 //! Both ends of a pair may open a stream, also at the same moment; exactly one must stay. Whoever opens one says hello
 //! first and uses it when the other has said hello too. Who is said hello to agrees, with one exception: it has said
 //! hello itself on a stream of its own and has the smaller peer id. Nobody opens a stream while it has one that works,
-//! so a new one means that the old one is lost to the other end, and takes its place.
+//! unless that goes through a relay and the new one does not; so a new one means that the old one is lost to the other
+//! end or the worse way, and takes its place.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use colony_protocol::identity::Identity;
+use colony_protocol::{identity::Identity, model::member::Path};
 use libp2p::{Multiaddr, PeerId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +30,7 @@ use super::{
     wire::{Address, Status},
 };
 use crate::{
-    net::{dial::Dialer, quota::Quota},
+    net::{dial::Dialer, quota::Quota, reach},
     runtime::Runtime,
 };
 
@@ -49,6 +50,8 @@ pub(super) struct Hub {
     pub(super) closing: CancellationToken,
     /// Streams on which hello is about to be said.
     pub(super) hellos: Arc<Quota>,
+    /// The connections of the network below.
+    pub(super) network: OnceLock<reach::Handle>,
     colonies: Mutex<BTreeMap<Identity, Arc<Seat>>>,
     nodes: Mutex<BTreeMap<Identity, Node>>,
     reachable: watch::Sender<Arc<BTreeSet<Identity>>>,
@@ -108,6 +111,7 @@ impl Hub {
             dialer,
             closing: CancellationToken::new(),
             hellos: Quota::new(HELLOS_PER_PEER, HELLOS),
+            network: OnceLock::new(),
             colonies: Mutex::default(),
             nodes: Mutex::default(),
             reachable: watch::Sender::new(Arc::default()),
@@ -142,6 +146,12 @@ impl Hub {
             return Err(Status::Forgotten.with(&[]));
         }
         Ok(seat)
+    }
+
+    /// Whether an identity is a member of any colony.
+    pub(super) fn knows(&self, identity: &Identity) -> bool {
+        let seats: Vec<_> = lock(&self.colonies).values().cloned().collect();
+        seats.iter().any(|seat| seat.colleague.knows(identity))
     }
 
     /// Whether any colony hears a node.
@@ -230,12 +240,12 @@ impl Hub {
         self.runtime.timeout(within, found).await?.ok()?.clone()
     }
 
-    /// We are about to say hello on a stream we opened. `None` if there is a stream already; else something that is
-    /// cancelled when the other's hello has won.
-    pub(super) fn begin_hello(&self, id: &Identity) -> Option<CancellationToken> {
+    /// We are about to say hello on a stream we opened, which goes this way. `None` if there is one already that is as
+    /// good; else something that is cancelled when the other's hello has won.
+    pub(super) fn begin_hello(&self, id: &Identity, path: Path) -> Option<CancellationToken> {
         let mut nodes = lock(&self.nodes);
         let node = nodes.get_mut(id)?;
-        if node.is_served() || self.closing.is_cancelled() {
+        if node.is_served_as_well_as(path) || node.hello.is_some() || self.closing.is_cancelled() {
             return None;
         }
         let hello = self.closing.child_token();
@@ -281,7 +291,7 @@ impl Hub {
         if let Some(node) = nodes.get_mut(&session.peer)
             && let Some(old) = node.session.send_replace(Some(Arc::clone(session)))
         {
-            old.end.cancel();
+            old.replaced_by(session);
         }
         self.tell(nodes);
     }
@@ -342,6 +352,12 @@ impl Node {
     /// Whether there is a stream that works.
     fn is_served(&self) -> bool {
         self.session.borrow().as_ref().is_some_and(|session| session.is_alive())
+    }
+
+    /// Whether there is a stream that works and goes a way that is as good.
+    fn is_served_as_well_as(&self, path: Path) -> bool {
+        let is_as_good = |session: &Arc<Session>| !session.is_relayed() || path == Path::Relayed;
+        self.session.borrow().as_ref().is_some_and(|session| session.is_alive() && is_as_good(session))
     }
 
     /// Tells whoever dials all addresses that are known.

@@ -17,12 +17,12 @@ mod hub;
 mod message;
 mod outbox;
 mod patience;
-mod reach;
 mod receiving;
 mod sending;
 mod serve;
 mod session;
 mod talk;
+mod whereabouts;
 mod wire;
 
 use std::{
@@ -34,7 +34,7 @@ use std::{
 
 use colony_protocol::{
     identity::{Identity, SecretKey},
-    model::member::Path,
+    model::member::{MemberKey, Path},
 };
 use colony_store::{MemberId, MemberInfo};
 use futures::{FutureExt as _, future::BoxFuture};
@@ -49,12 +49,12 @@ use self::{
     hello::Porter,
     hub::Hub,
     patience::Patience,
-    reach::where_to,
+    whereabouts::where_to,
     wire::What,
 };
 use crate::{
     consensus::{LinkError, Links, Timing},
-    net::{PeerDoor, dial, peer_of},
+    net::{PeerDoor, dial, peer_of, reach},
     runtime::Runtime,
 };
 
@@ -82,7 +82,7 @@ impl Peers {
     /// [`crate::net::Network::start_with`]. Without a network nobody is reached.
     #[must_use]
     pub fn new(key: &SecretKey, timing: Timing, runtime: Runtime) -> (Self, PeerDoor) {
-        let (dialer, orders) = dial::orders();
+        let (dialer, orders) = dial::orders(runtime.clone());
         // A secret key always has a public one.
         let me = peer_of(&key.public_key()).unwrap_or_else(PeerId::random);
         let hub = Hub::new(me, key.identity(), Patience::new(timing), dialer, runtime);
@@ -155,10 +155,26 @@ impl Peers {
         self.hub.reachable()
     }
 
-    /// How a peer is reached now; `None` while it is not.
+    /// How a node is reached now; `None` while it is not.
     #[must_use]
     pub fn path(&self, peer: &Identity) -> Option<PathInfo> {
         self.hub.session(peer).map(|session| session.path())
+    }
+
+    /// How a member is reached now: over the stream of nodes, or whatever connection there is with it.
+    #[must_use]
+    pub fn path_to(&self, member: &MemberKey) -> Option<PathInfo> {
+        self.path(&member.identity()).or_else(|| {
+            let way = self.hub.network.get()?.way(&peer_of(member.as_bytes())?)?;
+            // Connections without a sign of life are closed.
+            let heard = self.hub.runtime.elapsed();
+            Some(PathInfo { path: way.path, rtt: way.rtt, since: way.since, heard })
+        })
+    }
+
+    /// Shows connections other than those of nodes from now on. Said once.
+    pub fn see(&self, network: reach::Handle) {
+        self.hub.network.set(network).ok();
     }
 
     /// Ends all streams, dials nobody any more and lets go of every colony.

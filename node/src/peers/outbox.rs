@@ -139,7 +139,6 @@ impl Outbox {
     }
 
     /// Whether any call waits for its answer.
-    #[cfg(test)]
     pub(super) fn is_waiting(&self) -> bool {
         !self.lock().waiting.is_empty()
     }

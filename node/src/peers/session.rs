@@ -9,7 +9,7 @@ use std::{
 };
 
 use colony_protocol::{identity::Identity, model::member::Path};
-use libp2p::{Multiaddr, multiaddr::Protocol, swarm::ConnectionId};
+use libp2p::swarm::ConnectionId;
 use tokio_util::sync::CancellationToken;
 
 use super::{PathInfo, outbox::Outbox};
@@ -33,6 +33,8 @@ pub(super) struct Session {
     rtt: AtomicU64,
     /// Whether the peer owes a sign of life for too long.
     silent: AtomicBool,
+    /// Set when another has taken its place, and it only ends what it has begun.
+    retired: AtomicBool,
 }
 
 impl Session {
@@ -40,27 +42,46 @@ impl Session {
     pub(super) fn new(
         peer: Identity,
         connection: ConnectionId,
-        address: &Multiaddr,
+        path: Path,
         now: Duration,
         closing: &CancellationToken,
     ) -> Arc<Self> {
-        let is_relayed = address.iter().any(|part| part == Protocol::P2pCircuit);
         Arc::new(Self {
             peer,
             connection,
             outbox: Arc::default(),
             end: closing.child_token(),
-            path: if is_relayed { Path::Relayed } else { Path::Direct },
+            path,
             since: now,
             heard: AtomicU64::new(micros(now)),
             rtt: AtomicU64::new(0),
             silent: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
         })
     }
 
     /// Whether the peer is there, as far as is known.
     pub(super) fn is_alive(&self) -> bool {
         !self.silent.load(Ordering::Relaxed) && !self.end.is_cancelled()
+    }
+
+    /// Whether it goes through a relay, so that any other way is better.
+    pub(super) fn is_relayed(&self) -> bool {
+        self.path == Path::Relayed
+    }
+
+    /// Another takes its place: a lost one ends at once, and one that only was the worse way ends what it has begun.
+    pub(super) fn replaced_by(&self, other: &Self) {
+        if self.is_alive() && self.is_relayed() && !other.is_relayed() {
+            self.retired.store(true, Ordering::Relaxed);
+        } else {
+            self.end.cancel();
+        }
+    }
+
+    /// Whether another has taken its place.
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
     }
 
     /// When the peer was last heard.

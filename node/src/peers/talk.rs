@@ -47,6 +47,11 @@ const MEMORY: [usize; 3] = [64 * 1024 * 1024, 64 * 1024 * 1024, 4 * 1024 * 1024]
 const TOLERANCE: usize = 2;
 /// How often the round trip is measured on a busy stream.
 const MEASURE: Duration = Duration::from_secs(5);
+/// How long a stream whose place another has taken is kept after the last request on it: the other end may have sent one
+/// before it knew.
+const RETIRING: Duration = Duration::from_secs(1);
+/// How long it may take to end what it has begun. The relay's connection is closed a while later.
+const RETIRING_MAX: Duration = Duration::from_secs(8);
 
 /// An answer under way: its class, its number, its bytes. `None` if nobody waits for it any more.
 type Answering = BoxFuture<'static, (Class, u64, Option<Vec<u8>>)>;
@@ -64,6 +69,8 @@ enum TalkError {
     Greedy,
     #[error("it is no voter or learner any more")]
     Stranger,
+    #[error("a better way has taken its place")]
+    Retired,
 }
 
 /// The task of one stream.
@@ -86,6 +93,8 @@ pub(super) struct Talk {
     last_ping: (u64, Duration),
     tick: Task,
     ticked: Duration,
+    /// Since when another has taken its place, and since when there is nothing left to do.
+    retired: Option<(Duration, Option<Duration>)>,
 }
 
 impl Talk {
@@ -103,6 +112,7 @@ impl Talk {
             snapshots: VecDeque::new(),
             requests: [0; 3],
             cancels: BTreeMap::new(),
+            retired: None,
             hub,
             session,
         }
@@ -286,6 +296,9 @@ impl Talk {
         if !self.hub.hears(&self.session.peer) {
             return Err(TalkError::Stranger);
         }
+        if self.session.is_retired() {
+            self.retire(now)?;
+        }
         let silence = now.saturating_sub(self.session.heard());
         if silence > self.hub.patience.dead {
             return Err(TalkError::Silent(silence));
@@ -297,6 +310,16 @@ impl Talk {
             self.ping(now);
         }
         Ok(())
+    }
+
+    /// Ends when there is nothing left to do.
+    fn retire(&mut self, now: Duration) -> Result<(), TalkError> {
+        let (since, idle) = self.retired.get_or_insert((now, None));
+        let is_idle = !self.session.outbox.is_waiting() && self.requests == [0; 3];
+        *idle = if is_idle { idle.or(Some(now)) } else { None };
+        let is_over = idle.is_some_and(|idle| now.saturating_sub(idle) >= RETIRING)
+            || now.saturating_sub(*since) >= RETIRING_MAX;
+        if is_over { Err(TalkError::Retired) } else { Ok(()) }
     }
 
     fn ping(&mut self, now: Duration) {

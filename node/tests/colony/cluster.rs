@@ -109,6 +109,7 @@ impl Cluster {
             key: key(name),
             data: Data::Directory(self.path(name)),
             listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
+            relay: false,
             timing: Timing::Local,
             replace_after: REPLACE_AFTER,
             log_kept: LOG_KEPT,

@@ -145,6 +145,7 @@ impl Trio {
             key: seat.key.clone(),
             data: Data::Directory(seat.directory.path().to_owned()),
             listen: vec![seat.listen.clone()],
+            relay: false,
             timing: Timing::Local,
             replace_after: REPLACE_AFTER,
             log_kept: LOG_KEPT,

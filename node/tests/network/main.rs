@@ -12,4 +12,5 @@ mod endpoint;
 mod faults;
 mod gossip;
 mod peers;
+mod reach;
 mod support;

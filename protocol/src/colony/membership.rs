@@ -26,9 +26,6 @@ impl Colony {
         out: &mut Outbox,
     ) -> Result<Reply, Refusal> {
         let member = self.active(by)?;
-        if !member.role.is_node() {
-            return Err(Refusal::denied(*by, "only a node of the colony has addresses"));
-        }
         validate::addresses(addresses)?;
         if member.addresses != *addresses {
             self.put_member(Member { addresses: addresses.clone(), ..member.clone() }, out);

@@ -249,7 +249,7 @@ pub struct Member {
     pub role: Role,
     /// Whether it still is a member.
     pub state: MemberState,
-    /// Where a node is reached.
+    /// Where it is reached.
     pub addresses: Addresses,
     /// The disk its replica is on.
     pub store: StoreId,
@@ -369,6 +369,9 @@ pub struct MemberView {
     /// How it is reached; `None` if it is not connected.
     #[serde(default)]
     pub path: Option<Path>,
+    /// Since when it is reached that way.
+    #[serde(default)]
+    pub path_since: Option<Timestamp>,
     /// How long a message takes there and back.
     #[serde(default)]
     pub rtt: Option<Span>,

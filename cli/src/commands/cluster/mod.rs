@@ -210,6 +210,7 @@ fn config(plan: &Plan, index: usize) -> Option<NodeConfig> {
         key: seat.key.clone(),
         data: seat.data.clone(),
         listen: seat.listen.clone(),
+        relay: false,
         timing: Timing::Local,
         replace_after: REPLACE_AFTER,
         log_kept: LOG_KEPT,

@@ -5,18 +5,19 @@
 
 use std::time::Duration;
 
-use colony_node::{client::Client, runtime::Runtime};
+use colony_node::{client::Client, net::Multiaddr, runtime::Runtime};
 use colony_protocol::{
     command::Command,
     identity::SecretKey,
     model::member::{Addresses, MemberView, StoreId},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     super::executor::{self, Lending},
     Ended, Host, How,
+    host::as_texts,
     ready::{Announcement, Served},
 };
 use crate::{
@@ -52,8 +53,8 @@ struct Lodging {
     key: SecretKey,
     /// The disk it has.
     store: StoreId,
-    /// Where the node is reached now.
-    addresses: Addresses,
+    /// Where the node is reached.
+    addresses: watch::Receiver<Vec<Multiaddr>>,
     stop: CancellationToken,
 }
 
@@ -77,7 +78,7 @@ impl Lodger {
             client: host.node.client(joined.colony_id, host.key.clone()),
             key: host.key.clone(),
             store: host.node.store_id(),
-            addresses: host.addresses(),
+            addresses: host.node.reached_at(),
             stop: stop.clone(),
         });
         let (done, context) = (gone.clone(), context.to_owned());
@@ -166,10 +167,11 @@ impl Lodging {
             return Ok(Err(how));
         }
         let own = known.iter().find(|view| view.member.id == self.key.identity());
-        if own.is_none_or(|view| view.member.addresses == self.addresses) {
+        let addresses = self.addresses();
+        if own.is_none_or(|view| view.member.addresses == addresses) {
             return Ok(Ok(known));
         }
-        self.client.command(&Command::UpdateMember { addresses: self.addresses.clone() }).await?;
+        self.client.command(&Command::UpdateMember { addresses }).await?;
         members(&self.client).await.map(Ok)
     }
 
@@ -181,7 +183,8 @@ impl Lodging {
 
     /// A node that was removed while it was away hears nothing any more; the others say why when they are asked.
     async fn told_by_others(&self) -> Option<How> {
-        let is_own = |node: &String| self.addresses.iter().any(|own| own.as_str() == node);
+        let addresses = self.addresses();
+        let is_own = |node: &String| addresses.iter().any(|own| own.as_str() == node);
         let others: Vec<String> =
             self.chosen.context.nodes.iter().filter(|node| !is_own(node)).cloned().collect();
         if others.is_empty() {
@@ -214,7 +217,7 @@ impl Lodging {
 
     fn tell(&self, members: &[MemberView]) -> Result<(), Failure> {
         let active = members.iter().filter(|view| view.member.is_active());
-        let listen: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
+        let listen: Vec<String> = self.addresses().iter().map(ToString::to_string).collect();
         self.announcement.tell(
             &self.app,
             Served {
@@ -247,6 +250,11 @@ impl Lodging {
             },
             &self.stop,
         )
+    }
+
+    /// Where the node is reached now.
+    fn addresses(&self) -> Addresses {
+        as_texts(&self.addresses.borrow())
     }
 
     const fn runtime(&self) -> &Runtime {

@@ -7,7 +7,7 @@ use colony_node::{
 use colony_protocol::{
     bounded::{List, Text},
     identity::{Identity, SecretKey},
-    model::member::{Addresses, Member, MemberKey},
+    model::member::{ADDRESSES_MAX, Addresses, Member, MemberKey},
 };
 
 use super::failure;
@@ -58,21 +58,19 @@ impl Host {
         file.listen = places.iter().map(ToString::to_string).collect();
         file.timing = asked.place.timing.unwrap_or(file.timing);
         let listen = match doors {
-            Doors::Open => place::at_interfaces(&places, &place::of_this_machine())
-                .iter()
-                .map(Place::address)
-                .collect::<Result<_, _>>()?,
+            Doors::Open => places.iter().map(Place::address).collect::<Result<_, _>>()?,
             Doors::Shut => Vec::new(),
         };
         let config = NodeConfig {
             key: key.clone(),
             data: Data::Directory(home.data()),
             listen,
+            relay: asked.place.relay,
             timing: file.timing.into(),
             replace_after: asked.replace_after,
             log_kept: asked.log_kept,
-            bootstrap: bootstrap(&asked.bootstrap)?,
-            lab: asked.lab,
+            bootstrap: bootstrap(&asked.place.bootstrap)?,
+            lab: asked.place.lab,
             colonies: file
                 .colonies
                 .values()
@@ -88,9 +86,7 @@ impl Host {
 
     /// Its addresses as others can dial them.
     pub(in crate::commands) fn addresses(&self) -> Addresses {
-        let addresses = self.node.addresses();
-        List::new(addresses.iter().map(|address| Text::cut(&address.to_string())).collect())
-            .unwrap_or_default()
+        as_texts(&self.node.reached_at().borrow())
     }
 }
 
@@ -103,6 +99,12 @@ fn bootstrap(asked: &[String]) -> Result<Vec<Multiaddr>, Failure> {
         })
     };
     asked.iter().map(address).collect()
+}
+
+/// As many addresses as the colony takes.
+pub(super) fn as_texts(addresses: &[Multiaddr]) -> Addresses {
+    let texts = addresses.iter().map(|address| Text::cut(&address.to_string()));
+    List::new(texts.take(ADDRESSES_MAX).collect()).unwrap_or_default()
 }
 
 /// What the node is told about a colony of the home.

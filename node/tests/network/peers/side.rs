@@ -45,8 +45,8 @@ pub(crate) struct Side {
 #[derive(Default)]
 pub(crate) struct Answering {
     pub(crate) heard: Mutex<BTreeSet<Identity>>,
-    store: StoreId,
-    echo: Echo,
+    pub(crate) store: StoreId,
+    pub(crate) echo: Echo,
     pub(crate) appended: AtomicUsize,
     /// Snapshots begun.
     pub(crate) begun: AtomicUsize,
@@ -63,6 +63,10 @@ impl Answering {
 impl Colleague for Answering {
     fn hears(&self, from: &Identity) -> bool {
         self.heard.lock().unwrap().contains(from)
+    }
+
+    fn knows(&self, identity: &Identity) -> bool {
+        self.hears(identity)
     }
 
     fn store(&self) -> StoreId {

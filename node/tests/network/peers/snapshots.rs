@@ -40,6 +40,7 @@ async fn populate(directory: &Path, runtime: &Runtime) {
         key: SecretKey::derive(b"node"),
         data: Data::Directory(directory.to_owned()),
         listen: Vec::new(),
+        relay: false,
         timing: Timing::Local,
         replace_after: REPLACE_AFTER,
         log_kept: LOG_KEPT,

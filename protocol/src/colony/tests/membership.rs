@@ -152,7 +152,7 @@ fn the_last_voter_stays() {
 }
 
 #[test]
-fn a_node_says_where_it_is_reached() {
+fn a_member_says_where_it_is_reached() {
     let (mut town, _) = at_work(None);
     let update = |text: &str| Command::UpdateMember { addresses: addresses(text) };
     town.ok("n1", update("/ip4/198.51.100.1/tcp/9/p2p/n1"));
@@ -162,7 +162,11 @@ fn a_node_says_where_it_is_reached() {
     town.ok("n1", update("/ip4/198.51.100.1/tcp/9/p2p/n1"));
     assert_eq!(town.world.events(), [], "nothing changed");
     assert!(matches!(town.tell("n1", update("nowhere")), Err(Refusal::Invalid { .. })));
-    for by in ["bob", "ann", "owner", "mallory"] {
+    // Whoever keeps no replica is reached through relays too.
+    let ticket = town.ticket(Role::User);
+    town.join(&ticket, new("joe")).unwrap();
+    town.ok("joe", update("/ip4/198.51.100.2/tcp/9/p2p/joe"));
+    for by in ["owner", "mallory"] {
         assert!(
             matches!(town.tell(by, update("/ip4/1.2.3.4/tcp/9/p2p/x")), Err(Refusal::Denied { .. })),
             "{by}"

@@ -89,6 +89,7 @@ pub fn member(view: &MemberView, peer_id: &str) -> Value {
         "state": member.state.word(),
         "seat": view.seat.word(),
         "path": view.path.map_or("-", Path::word),
+        "pathsince": maybe(view.path_since),
         "rtt_ms": view.rtt.map(|rtt| rtt.as_secs_f64() * 1_000.0),
         "lastheard": maybe(view.last_heard),
         "addresses": texts(&member.addresses),

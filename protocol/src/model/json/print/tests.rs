@@ -408,10 +408,18 @@ fn a_member_says_what_it_is_and_how_it_is_reached() {
         until: None,
         ended_at: None,
     };
-    let unseen = MemberView { member: row, seat: Seat::None, path: None, rtt: None, last_heard: None };
+    let unseen = MemberView {
+        member: row,
+        seat: Seat::None,
+        path: None,
+        path_since: None,
+        rtt: None,
+        last_heard: None,
+    };
     let seen = MemberView {
         seat: Seat::Learner,
         path: Some(Path::Punched),
+        path_since: Some(THEN),
         rtt: Some(Span::from_micros(1_500)),
         last_heard: Some(THEN),
         ..unseen.clone()
@@ -426,6 +434,7 @@ fn a_member_says_what_it_is_and_how_it_is_reached() {
             "state": "active",
             "seat": "learner",
             "path": "punched",
+            "pathsince": "2026-11-22T10:58:06.029863Z",
             "rtt_ms": 1.5,
             "lastheard": "2026-11-22T10:58:06.029863Z",
             "addresses": ["/ip4/192.0.2.1/tcp/1/p2p/16Uiu2"],
