@@ -42,6 +42,7 @@ pub(crate) struct PlaceArgs {
     #[arg(long)]
     pub(crate) lab: bool,
     /// Relay for members that nobody can dial; for a machine that everybody can dial
+    #[arg(long)]
     pub(crate) relay: bool,
 }
 

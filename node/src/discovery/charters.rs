@@ -123,7 +123,13 @@ mod tests {
             request[0] = u8::try_from(number).unwrap();
             let by = owner.identity();
             let expires = Timestamp::from_micros(1);
-            let call = Call { by, term: 1, request: RequestId::from_bytes(request), expires, command };
+            let call = Call {
+                by,
+                term: 1,
+                request: RequestId::from_bytes(request),
+                expires,
+                command: command.into(),
+            };
             colony.apply(&call, &mut Outbox::default()).unwrap();
         }
         colony

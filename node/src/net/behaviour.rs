@@ -78,7 +78,7 @@ impl Behaviour {
             memory: memory_connection_limits::Behaviour::with_max_percentage(limits.memory_share),
             rpc: rpc(codec, ProtocolSupport::Inbound),
             streams: streams::Behaviour::new(accepted),
-            ping: ping::Behaviour::new(pings(duties)),
+            ping: ping::Behaviour::new(pings(&duties)),
             discovery: discovery::Behaviour::new(key.public(), census::agent(runtime.random()), runtime),
             gossip: gossip::behaviour(key, topics)?,
             reach: reach::Behaviour::new(me, through, duties.relay.as_ref(), runtime),
@@ -87,7 +87,7 @@ impl Behaviour {
 }
 
 /// Streams between nodes look after themselves. Who has none finds out by asking that a connection is dead.
-fn pings(duties: Duties) -> ping::Config {
+fn pings(duties: &Duties) -> ping::Config {
     let config = ping::Config::new();
     if duties.peers { config } else { config.with_interval(WATCH).with_timeout(WATCH) }
 }

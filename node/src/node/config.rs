@@ -3,12 +3,8 @@
 use std::{fmt, io, path::PathBuf, sync::Arc, time::Duration};
 
 use colony_protocol::{
-    bounded::{List, Text},
     identity::{Identity, SecretKey},
-    model::{
-        Executor, Name, User,
-        member::{ADDRESSES_MAX, Addresses, MemberKey},
-    },
+    model::{Executor, Name, User, member::MemberKey},
 };
 use colony_store::{Disk, MemberInfo, OpenColonyError, OpenError, StoreFailure};
 
@@ -16,7 +12,7 @@ pub use crate::consensus::{LOG_KEPT, LOG_KEPT_MIN};
 use crate::{
     client::ClientError,
     consensus::{ConsensusError, ProposeError, Timing},
-    membership::disk::NotLetIn,
+    membership::{announce, disk::NotLetIn},
     net::{Multiaddr, NetError},
 };
 
@@ -107,15 +103,9 @@ pub struct KnownPeer {
 impl KnownPeer {
     /// Who it is, as its colleagues know it. Its disk is not known yet.
     pub(crate) fn info(&self) -> (Identity, MemberInfo) {
-        let addresses = as_texts(&self.addresses);
+        let addresses = announce::texts(&self.addresses);
         (self.key.identity(), MemberInfo { addresses, key: self.key, ..MemberInfo::default() })
     }
-}
-
-/// As many addresses as the colony takes.
-pub(super) fn as_texts(addresses: &[Multiaddr]) -> Addresses {
-    let texts = addresses.iter().filter_map(|address| Text::new(address.to_string()).ok());
-    List::new(texts.take(ADDRESSES_MAX).collect()).unwrap_or_default()
 }
 
 /// What makes a colony. Everything that is there already stays as it is, so a restart may say the same again.

@@ -21,7 +21,7 @@ use tokio::sync::watch;
 
 use super::{
     colleague::{Glue, Heard},
-    config::{ColonyConfig, Founding, KnownPeer, StartError, as_texts},
+    config::{ColonyConfig, Founding, KnownPeer, StartError},
     founding,
     neighbours::Neighbours,
     pulse::Pulse,
@@ -304,13 +304,6 @@ impl Ground {
         let transport = Local::new(Arc::new(self.service.clone()), self.peer, self.runtime.clone());
         Client::new(Arc::new(transport), colony, key, self.runtime.clone())
     }
-}
-
-/// Somebody a new member was told about. Its disk is not known yet.
-fn known(peer: &KnownPeer) -> (Identity, MemberInfo) {
-    let info =
-        MemberInfo { addresses: announce::texts(&peer.addresses), key: peer.key, ..MemberInfo::default() };
-    (peer.key.identity(), info)
 }
 
 /// Carries one colony's requests to its other nodes.

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use colony_node::{
     discovery::{DhtMode, Discovery, FindError, Settings},
     net::{Multiaddr, NetLimits, Network, discovery::Finding},
-    node::{ColonyConfig, Data, Founding, Node, NodeConfig, REPLACE_AFTER},
+    node::{ColonyConfig, Data, Founding, LOG_KEPT, Node, NodeConfig, REPLACE_AFTER},
     runtime::Runtime,
 };
 use colony_protocol::{
@@ -273,6 +273,8 @@ fn node(key: SecretKey, bootstrap: Vec<Multiaddr>, colonies: Vec<ColonyConfig>) 
         listen: vec![TCP.parse().unwrap()],
         timing: colony_node::consensus::Timing::Local,
         replace_after: REPLACE_AFTER,
+        log_kept: LOG_KEPT,
+        relay: false,
         bootstrap,
         lab: false,
         colonies,

@@ -38,7 +38,13 @@ struct Hidden {
 async fn side(key: SecretKey, listen: &[Multiaddr], relay: bool, runtime: &Runtime) -> Side {
     let store = StoreId::from_bytes(runtime.random());
     let (peers, door) = Peers::new(&key, Timing::Local, runtime.clone());
-    let config = NetConfig { key: key.clone(), listen: listen.to_vec(), limits: NetLimits::default(), relay };
+    let config = NetConfig {
+        key: key.clone(),
+        listen: listen.to_vec(),
+        limits: NetLimits::default(),
+        relay,
+        lab: false,
+    };
     let network =
         Network::start_with(config, Arc::new(Echo::default()), door, runtime.clone()).await.unwrap();
     let colony = Arc::new(Answering { store, ..Answering::default() });
