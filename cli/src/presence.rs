@@ -7,13 +7,15 @@
 use std::time::Duration;
 
 use colony_node::{
+    announcements::{Hints, listen},
     client::Client,
     endpoint::{Endpoint, EndpointConfig},
-    net::Multiaddr,
+    net::{Multiaddr, PeerId},
 };
 use colony_protocol::{
+    announcement::Listener,
     identity::{Identity, SecretKey},
-    model::member::MemberView,
+    model::{Name, member::MemberView},
 };
 
 use crate::{
@@ -37,6 +39,8 @@ pub(crate) struct Presence {
     endpoint: Endpoint,
     colony: Identity,
     key: SecretKey,
+    /// The nodes of the context.
+    nodes: Vec<Multiaddr>,
 }
 
 impl Presence {
@@ -55,8 +59,9 @@ impl Presence {
         let endpoint = started.map_err(|error| Failure::caused(&error))?;
         let colony = chosen.context.colony_id;
         let known = chosen.context.nodes.iter().map(|text| connect::address(text));
-        endpoint.learn(&colony, known.collect::<Result<_, _>>()?);
-        let presence = Self { endpoint, colony, key };
+        let nodes: Vec<Multiaddr> = known.collect::<Result<_, _>>()?;
+        endpoint.learn(&colony, nodes.clone());
+        let presence = Self { endpoint, colony, key, nodes };
         app.runtime.spawn("presence", presence.clone().remember(app.clone(), chosen.clone()));
         Ok(presence)
     }
@@ -64,6 +69,14 @@ impl Presence {
     /// Asks the colony as this member.
     pub(crate) fn client(&self) -> Client {
         self.endpoint.client(self.colony, self.key.clone())
+    }
+
+    /// Hears what work waits, and says when this member, as an executor, asks for it.
+    pub(crate) async fn hints(&self, name: Name, executor_type: Name) -> Hints {
+        // Without its row it may ask for what it cannot do, and is told so; with an old one it would miss work.
+        let listener = Listener { id: self.key.identity(), name, executor_type, row: None };
+        let neighbours = self.nodes.iter().filter_map(|node| Some((peer_in(node)?, vec![node.clone()])));
+        listen(self.endpoint.network().gossip(), self.client(), listener, neighbours.collect()).await
     }
 
     /// Leaves the network.
@@ -91,6 +104,13 @@ impl Presence {
             app.runtime.sleep(pause).await;
         }
     }
+}
+
+/// The peer that an address ends in.
+fn peer_in(address: &Multiaddr) -> Option<PeerId> {
+    let text = address.to_string();
+    let (_, peer) = text.rsplit_once("/p2p/")?;
+    peer.parse().ok()
 }
 
 fn place(text: &str) -> Result<Multiaddr, Failure> {

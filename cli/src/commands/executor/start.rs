@@ -2,10 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use colony_node::{
-    client::Client,
-    executor::{ExecutorConfig, OsExecutor},
-};
+use colony_node::executor::{ExecutorConfig, OsExecutor};
 use colony_protocol::{
     bounded::Text,
     identity::SecretKey,
@@ -54,13 +51,14 @@ pub(super) async fn run(app: &App, args: ExecutorStartArgs) -> Result<Exit, Fail
         config.parallel = parallel;
     }
     tell(&session, &args, config.parallel);
-    let worked = work(config, client, token).await;
+    let hints = presence.hints(config.name.clone(), config.executor_type.clone()).await;
+    let worked = work(OsExecutor::new(config, client).with_hints(hints), token).await;
     presence.end().await;
     worked.map(|()| Exit::DONE)
 }
 
-async fn work(config: ExecutorConfig, client: Client, stop: CancellationToken) -> Result<(), Failure> {
-    OsExecutor::new(config, client).run(stop).await.map_err(|error| Failure::caused(&error))
+async fn work(executor: OsExecutor, stop: CancellationToken) -> Result<(), Failure> {
+    executor.run(stop).await.map_err(|error| Failure::caused(&error))
 }
 
 fn tell(session: &Session, args: &ExecutorStartArgs, parallel: NonZeroUsize) {

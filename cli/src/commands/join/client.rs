@@ -1,9 +1,6 @@
 //! Joining without a replica: as an executor, which lends this machine at once, or as a user.
 
-use colony_node::{
-    client::Client,
-    executor::{ExecutorConfig, OsExecutor},
-};
+use colony_node::executor::{ExecutorConfig, OsExecutor};
 use colony_protocol::{
     bounded::Text,
     identity::SecretKey,
@@ -73,7 +70,7 @@ pub(super) async fn join(
     }
     let chosen = Chosen::open(&home, Some(&name))?;
     let presence = Presence::start(app, &chosen, home.key(&context.key)?, &args.up.place.listen).await?;
-    let lent = lend(presence.client(), me, kind, ticket.colony_name.clone(), stop).await;
+    let lent = lend(&presence, me, kind, ticket.colony_name.clone(), stop).await;
     presence.end().await;
     lent
 }
@@ -114,7 +111,7 @@ fn key_name(role: Role, colony: &Name, name: &Name) -> String {
 }
 
 async fn lend(
-    client: Client,
+    presence: &Presence,
     name: Name,
     kind: Name,
     colony: Name,
@@ -126,6 +123,8 @@ async fn lend(
          `colony executor start --name {name} --type {kind}` starts it again",
         config.parallel
     ));
-    OsExecutor::new(config, client).run(stop).await.map_err(|error| Failure::caused(&error))?;
+    let hints = presence.hints(name, kind).await;
+    let executor = OsExecutor::new(config, presence.client()).with_hints(hints);
+    executor.run(stop).await.map_err(|error| Failure::caused(&error))?;
     Ok(Exit::DONE)
 }
