@@ -4,6 +4,7 @@
 //! Needs root, `ip` and `nft`; says loudly where it cannot run.
 
 mod changes;
+mod doctor;
 mod matrix;
 mod town;
 mod ways;

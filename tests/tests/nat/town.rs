@@ -34,6 +34,15 @@ impl Resident {
         Self { machine, home: Home::new(), process: None }
     }
 
+    /// Somebody with a copy of all that another one keeps.
+    pub(crate) fn copied(machine: Machine, other: &Self) -> Self {
+        let copy = Self::new(machine);
+        let mut program = copy.home.program("cp");
+        program.args(["-a", "--"]).arg(other.home.path().join(".")).arg(copy.home.path());
+        drop(run(program, None, DEADLINE).ok());
+        copy
+    }
+
     /// `colony` on this machine.
     pub(crate) fn colony(&self, args: &[&str]) -> Command {
         self.machine.colony(&self.home, args)
