@@ -12,6 +12,7 @@ use super::{
     Check,
     facts::{Colony, Versions},
 };
+use crate::net::scope::{Scope, is_relayed, scope};
 
 /// Relays that a node behind a NAT should have: one may restart.
 const RELAYS: usize = 2;
@@ -56,7 +57,7 @@ pub fn colony(colony: &Colony) -> Check {
 pub fn listening(vitals: &Vitals) -> Check {
     const NAME: &str = "listening";
     let transports: BTreeSet<&str> =
-        parsed(&vitals.listening).iter().filter(|address| !is_circuit(address)).map(transport).collect();
+        parsed(&vitals.listening).iter().filter(|address| !is_relayed(address)).map(transport).collect();
     let words: Vec<&str> = transports.into_iter().collect();
     match words.as_slice() {
         [] => Check::fail(
@@ -79,7 +80,7 @@ pub fn reachable(vitals: &Vitals) -> Check {
     const NAME: &str = "reachable";
     let confirmed = parsed(&vitals.confirmed);
     let ways: BTreeSet<&str> =
-        confirmed.iter().filter(|address| !is_circuit(address)).map(transport).collect();
+        confirmed.iter().filter(|address| !is_relayed(address)).map(transport).collect();
     let ways = ways.into_iter().collect::<Vec<_>>().join(", ");
     let relayed = vitals.reservations.iter().filter(|reservation| reservation.live).count();
     match (vitals.public, relayed) {
@@ -111,7 +112,7 @@ pub fn addresses(vitals: &Vitals) -> Check {
     }
     let hosts: BTreeSet<String> = observed.iter().filter_map(host).collect();
     let hosts = hosts.into_iter().collect::<Vec<_>>().join(", ");
-    if observed.iter().any(is_global) {
+    if observed.iter().any(|address| scope(address) == Scope::World) {
         return Check::ok(NAME, format!("others see this node at {hosts}"));
     }
     Check::warn(
@@ -247,24 +248,6 @@ fn parsed<'a>(
     texts: impl IntoIterator<Item = &'a colony_protocol::model::member::Address>,
 ) -> Vec<Multiaddr> {
     texts.into_iter().filter_map(|text| text.parse().ok()).collect()
-}
-
-/// Whether an address is one that anybody can dial.
-fn is_global(address: &Multiaddr) -> bool {
-    match address.iter().next() {
-        Some(Protocol::Ip4(ip)) => {
-            let [first, second, ..] = ip.octets();
-            let is_shared = first == 100 && second & 0xc0 == 64;
-            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified() || is_shared)
-        }
-        Some(Protocol::Ip6(ip)) => ip.segments().first().is_some_and(|first| first & 0xe000 == 0x2000),
-        Some(Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_)) => true,
-        _ => false,
-    }
-}
-
-fn is_circuit(address: &Multiaddr) -> bool {
-    address.iter().any(|part| part == Protocol::P2pCircuit)
 }
 
 /// What carries a connection to an address, in the word people use.

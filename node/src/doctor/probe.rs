@@ -22,7 +22,13 @@ use libp2p::{
 
 use super::peer::{Attempt, Punch, Tries};
 use crate::{
-    net::{self, dial::reason, keypair, transport::with_circuits},
+    net::{
+        self,
+        dial::reason,
+        keypair,
+        scope::{is_relayed, relay_in},
+        transport::with_circuits,
+    },
     runtime::Runtime,
 };
 
@@ -83,7 +89,7 @@ struct Probe {
 pub async fn find(target: &Target, key: &SecretKey, runtime: &Runtime) -> Result<Tries, String> {
     let mut probe = Probe::new(target.peer, key, runtime)?;
     let (circuits, own): (Vec<Multiaddr>, Vec<Multiaddr>) =
-        target.addresses.iter().cloned().partition(is_circuit);
+        target.addresses.iter().cloned().partition(is_relayed);
     let mut tries = Tries {
         peer: target.name.clone(),
         direct: probe.attempt(own).await,
@@ -96,13 +102,13 @@ pub async fn find(target: &Target, key: &SecretKey, runtime: &Runtime) -> Result
     let through = target.relays.iter().map(|relay| relay.clone().with(Protocol::P2pCircuit));
     let mut circuits: Vec<Multiaddr> = circuits.into_iter().chain(through).collect();
     probe.meet_relays(&circuits).await;
-    circuits.retain(|circuit| relay_of(circuit).is_some_and(|relay| relay != target.peer));
+    circuits.retain(|circuit| relay_in(circuit).is_some_and(|relay| relay != target.peer));
     let begun = runtime.elapsed();
     tries.relayed = probe.attempt(circuits).await;
     if tries.relayed.iter().any(|attempt| attempt.outcome.is_ok()) {
         probe.until(INTRODUCTION, |probe| probe.introduced.contains_key(&probe.peer)).await;
         let told = probe.introduced.get(&target.peer).cloned().unwrap_or_default();
-        let news = told.into_iter().filter(|address| !is_circuit(address) && !is_tried(&tries, address));
+        let news = told.into_iter().filter(|address| !is_relayed(address) && !is_tried(&tries, address));
         let found = probe.attempt(news.collect()).await;
         tries.direct.extend(found);
         tries.punch = if tries.reaches_directly() { Punch::Untried } else { probe.punch(begun).await };
@@ -164,7 +170,7 @@ impl Probe {
         let mut relays: BTreeMap<PeerId, Vec<Multiaddr>> = BTreeMap::new();
         for circuit in circuits.iter().take(ADDRESSES_MAX) {
             let address = circuit.iter().take_while(|part| *part != Protocol::P2pCircuit).collect();
-            if let Some(relay) = relay_of(circuit) {
+            if let Some(relay) = relay_in(circuit) {
                 relays.entry(relay).or_default().push(address);
             }
         }
@@ -232,16 +238,6 @@ fn failed(address: &Multiaddr, why: String) -> Attempt {
     let address = address.to_string();
     let short = why.strip_prefix(&address).map(|rest| rest.trim_start_matches([':', ' ']).to_owned());
     Attempt { address, outcome: Err(short.unwrap_or(why)) }
-}
-
-fn is_circuit(address: &Multiaddr) -> bool {
-    address.iter().any(|part| part == Protocol::P2pCircuit)
-}
-
-/// The relay that a circuit goes through.
-fn relay_of(circuit: &Multiaddr) -> Option<PeerId> {
-    let before = circuit.iter().take_while(|part| *part != Protocol::P2pCircuit);
-    before.last().and_then(|part| if let Protocol::P2p(relay) = part { Some(relay) } else { None })
 }
 
 /// Whether an address was tried, with or without the peer's id at its end.

@@ -154,9 +154,16 @@ pub struct Account {
     shared: Arc<Shared>,
     census: Census,
     discovery: discovery::Handle,
+    reach: reach::Handle,
 }
 
 impl Account {
+    /// How this node is reached, and how it reaches others.
+    #[must_use]
+    pub const fn reach(&self) -> &reach::Handle {
+        &self.reach
+    }
+
     /// Where this node listens, with its peer id at the end.
     #[must_use]
     pub fn addresses(&self) -> Vec<Multiaddr> {
@@ -315,9 +322,8 @@ impl Network {
     /// The same network for who only looks.
     #[must_use]
     pub fn account(&self) -> Account {
-        let (shared, census, discovery) =
-            (Arc::clone(&self.shared), self.census.clone(), self.discovery.clone());
-        Account { shared, census, discovery }
+        let (shared, census) = (Arc::clone(&self.shared), self.census.clone());
+        Account { shared, census, discovery: self.discovery.clone(), reach: self.reach.clone() }
     }
 
     /// How many peers are connected.

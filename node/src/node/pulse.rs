@@ -1,16 +1,16 @@
 //! This node's own account of how it is doing.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use colony_protocol::{
     bounded::{List, Text},
     identity::Identity,
-    model::member::Path,
     time::Span,
-    vitals::{Discovery, Peer, Twin, Vitals},
+    vitals::{Discovery, Nat, Peer, Reservation, Twin, Vitals},
 };
-use libp2p::multiaddr::Protocol;
 
 use crate::{
-    net::{Account, Acquaintance, Multiaddr, discovery::DhtMode, identity_of},
+    net::{Account, Acquaintance, Multiaddr, discovery::DhtMode, identity_of, reach::NatKind},
     runtime::Runtime,
 };
 
@@ -42,40 +42,56 @@ impl Pulse {
             ..Vitals::default()
         };
         let Some(network) = &self.network else { return vitals };
-        let now = self.runtime.elapsed();
-        let census = network.census();
-        let mut peers: Vec<Peer> = census.connections().iter().filter_map(|known| peer(known, now)).collect();
-        peers.sort_by_key(|peer| (peer.id, peer.path));
-        // Of several connections with one peer the best way counts.
-        peers.dedup_by_key(|peer| peer.id);
+        let (census, sight) = (network.census(), network.reach().sight());
+        let sight = sight.borrow();
+        let peers: BTreeMap<Identity, Peer> =
+            census.connections().iter().filter_map(|known| self.peer(network, known)).collect();
         let twins = census.twins().into_iter().filter_map(|twins| {
             Some(Twin { id: identity_of(&twins.peer)?, addresses: list(&twins.addresses) })
         });
         let discovery = network.discovery();
+        let reservations = sight.relays.iter().filter_map(|(relay, standing)| {
+            let held = standing.held();
+            let address = held.and_then(|held| held.addresses.first()).map(ToString::to_string);
+            let address = Text::cut(&address.unwrap_or_default());
+            Some(Reservation { relay: identity_of(relay)?, address, live: held.is_some() })
+        });
+        let observed: Vec<Multiaddr> = sight.observed.keys().cloned().collect();
+        let confirmed: Vec<Multiaddr> = sight.confirmed.iter().cloned().collect();
         Vitals {
             discovery: Discovery {
                 server: discovery.mode == DhtMode::Server,
                 known: u32::try_from(discovery.peers_in_table).unwrap_or(u32::MAX),
             },
             listening: list(&network.addresses()),
-            peers: first(peers),
+            observed: list(&observed),
+            confirmed: list(&confirmed),
+            public: sight.public(),
+            nat: match sight.nat {
+                NatKind::Unknown => Nat::Unknown,
+                NatKind::None => Nat::None,
+                NatKind::Cone => Nat::Equal,
+                NatKind::Symmetric => Nat::Different,
+            },
+            reservations: first(reservations.collect()),
+            peers: first(peers.into_values().collect()),
             twins: first(twins.collect()),
             ..vitals
         }
     }
+
+    /// Somebody who is connected, and the best way there is.
+    fn peer(&self, network: &Account, known: &Acquaintance) -> Option<(Identity, Peer)> {
+        let id = identity_of(&known.peer)?;
+        let way = network.reach().way(&known.peer)?;
+        let since = self.runtime.elapsed().saturating_sub(way.since);
+        let agent = Text::cut(&known.agent);
+        Some((id, Peer { id, agent, path: way.path, rtt: way.rtt.map(span), since: span(since) }))
+    }
 }
 
-fn peer(known: &Acquaintance, now: std::time::Duration) -> Option<Peer> {
-    let is_relayed = known.address.iter().any(|part| part == Protocol::P2pCircuit);
-    let micros =
-        |span: std::time::Duration| Span::from_micros(u64::try_from(span.as_micros()).unwrap_or(u64::MAX));
-    Some(Peer {
-        id: identity_of(&known.peer)?,
-        agent: Text::cut(&known.agent),
-        path: if is_relayed { Path::Relayed } else { Path::Direct },
-        rtt: known.rtt.map(micros),
-        since: micros(now.saturating_sub(known.since)),
-    })
+fn span(duration: Duration) -> Span {
+    Span::from_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
 }
 
 /// As many addresses as there is room for.

@@ -14,7 +14,7 @@ const AGAIN: Duration = Duration::from_secs(15);
 
 #[test]
 fn all_works_again_soon_after_the_public_node_was_killed_and_started() {
-    let Some(mut town) = Town::found(Nat::Cone, Nat::Symmetric) else { return };
+    let Some(mut town) = Town::found(Nat::Cone, "executor", Nat::Symmetric) else { return };
     town.voter.kill();
     town.voter.serve(&UP);
     println!("work was done {:?} after the restart", town.works(AGAIN));
@@ -22,7 +22,7 @@ fn all_works_again_soon_after_the_public_node_was_killed_and_started() {
 
 #[test]
 fn an_executor_whose_address_changes_keeps_its_lease() {
-    let Some(mut town) = Town::found(Nat::Cone, Nat::Cone) else { return };
+    let Some(mut town) = Town::found(Nat::Cone, "executor", Nat::Cone) else { return };
     // Longer than it takes to notice that the old address leads nowhere, and no second attempt is allowed.
     let script = "sleep 20; echo done";
     let args = ["exec", "--retries", "0", "--", "sh", "-c", script];

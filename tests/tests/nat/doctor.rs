@@ -29,7 +29,7 @@ fn says(diagnosis: &Value, name: &str, status: &str, finding: &str) {
 
 #[test]
 fn a_member_that_is_well_is_said_to_be_and_one_that_is_cut_off_is_told_why() {
-    let Some(mut town) = Town::found(Nat::Cone, Nat::Symmetric) else { return };
+    let Some(mut town) = Town::found(Nat::Cone, "executor", Nat::Symmetric) else { return };
     // The voter: its node answers, it is not refused for its time, its disk is written to.
     let voter = town.voter.run(&["doctor", "-o", "json"]).json();
     for name in ["node", "colony", "listening", "version", "twins", "keys"] {

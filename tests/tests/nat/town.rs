@@ -90,6 +90,16 @@ impl Resident {
         self.process.as_ref().map(Served::stderr).unwrap_or_default()
     }
 
+    /// Waits until something is so.
+    #[track_caller]
+    pub(crate) fn until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let begun = Instant::now();
+        while !is_so(self) {
+            assert!(begun.elapsed() < DEADLINE, "never: {what}\n{}", self.said());
+            std::thread::sleep(LOOK);
+        }
+    }
+
     /// Makes a ticket.
     #[track_caller]
     pub(crate) fn invite(&self, role: &str) -> String {
@@ -110,12 +120,13 @@ pub(crate) struct Town {
 }
 
 impl Town {
-    /// A town whose executor and submitter live behind these. `None`, said loudly, where there can be none.
+    /// A town whose executor and submitter live behind these, and whose executor is a member as this. `None`, said
+    /// loudly, where there can be none.
     ///
     /// # Panics
     /// If one of them cannot join.
     #[track_caller]
-    pub(crate) fn found(executor: Nat, submitter: Nat) -> Option<Self> {
+    pub(crate) fn found(executor: Nat, role: &str, submitter: Nat) -> Option<Self> {
         let mut internet = Internet::new()?;
         let mut voter = Resident::new(internet.public());
         let mut executor = Resident::new(internet.behind(executor));
@@ -123,12 +134,22 @@ impl Town {
         voter.found();
         voter.serve(&UP);
         let begun = Instant::now();
-        executor.begin(&["join", &voter.invite("executor"), "--name", "executor"]);
+        executor.begin(&["join", &voter.invite(role), "--name", "executor", "--executor", "cli"]);
         drop(submitter.run(&["join", &voter.invite("user"), "--name", "submitter"]).ok());
-        let mut town = Self { submitter, executor, voter, joined: Duration::ZERO, _internet: internet };
+        let mut town = Self::of(internet, voter, executor, submitter);
         town.works(JOINED);
         town.joined = begun.elapsed();
         Some(town)
+    }
+
+    /// A town of these.
+    pub(crate) const fn of(
+        internet: Internet,
+        voter: Resident,
+        executor: Resident,
+        submitter: Resident,
+    ) -> Self {
+        Self { submitter, executor, voter, joined: Duration::ZERO, _internet: internet }
     }
 
     /// Insists that what the submitter wants done is done by the executor, soon.
@@ -144,6 +165,23 @@ impl Town {
                 return begun.elapsed();
             }
             assert!(begun.elapsed() < patience, "nothing is done within {patience:?}\n{}", self.said());
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Waits until the submitter's way to the executor is one of these, and says which.
+    #[track_caller]
+    pub(crate) fn way(&self, wanted: &[&str], patience: Duration) -> String {
+        let begun = Instant::now();
+        loop {
+            let diagnosis = self.submitter.run(&["doctor", "executor", "-o", "json"]).json();
+            let way = diagnosis["path"].as_str().unwrap_or_default().to_owned();
+            if wanted.contains(&way.as_str()) {
+                return way;
+            }
+            let home = self.executor.run(&["doctor"]).stdout;
+            let all = format!("{diagnosis:#}\n{home}\n{}", self.said());
+            assert!(begun.elapsed() < patience, "{way}, not {wanted:?}, after {patience:?}:\n{all}");
             std::thread::sleep(LOOK);
         }
     }
@@ -178,4 +216,4 @@ impl Town {
 }
 
 /// How the public voter is run.
-pub(crate) const UP: [&str; 1] = ["up"];
+pub(crate) const UP: [&str; 2] = ["up", "--relay"];

@@ -68,7 +68,13 @@ pub(super) async fn examine(app: &App, home: &Home) -> Result<Vec<Check>, Failur
     }
     checks.push(member::colony(&colony(&session, &round, name_of)));
     if let Some((_, Told { vitals: Ok(vitals), .. })) = &round.own {
-        checks.push(member::listening(vitals));
+        checks.extend([
+            member::listening(vitals),
+            member::reachable(vitals),
+            member::addresses(vitals),
+            member::nat(vitals),
+            member::relays(vitals, name_of),
+        ]);
     }
     checks.push(machine::clock(&clocks(&round)));
     checks.push(member::version(&versions(&round)));

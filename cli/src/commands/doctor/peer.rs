@@ -2,7 +2,7 @@
 
 use colony_node::{
     doctor::probe::{self, Target},
-    net::{Multiaddr, PeerId, peer_of},
+    net::{Multiaddr, PeerId, peer_of, scope::is_relayed},
 };
 use colony_protocol::model::member::{Member, MemberView};
 
@@ -53,16 +53,12 @@ async fn by_member(session: &Session, wanted: &str) -> Result<Target, Failure> {
         name: member.name.to_string(),
         peer,
         addresses: addresses(member),
-        relays: relays.flat_map(addresses).filter(|address| !is_circuit(address)).collect(),
+        relays: relays.flat_map(addresses).filter(|address| !is_relayed(address)).collect(),
     })
 }
 
 fn addresses(member: &Member) -> Vec<Multiaddr> {
     member.addresses.iter().filter_map(|text| text.parse().ok()).collect()
-}
-
-fn is_circuit(address: &Multiaddr) -> bool {
-    address.to_string().contains("/p2p-circuit")
 }
 
 /// By name, by the head of the id, or by peer id.
