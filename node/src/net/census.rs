@@ -2,9 +2,10 @@
 //!
 //! The swarm's task tells everything it sees; whoever asks gets a copy. Nothing is decided here.
 //!
-//! Each process draws a number when it starts and tells it with its name. Two connections of one peer with different
-//! numbers are nothing strange for a moment, when a peer has restarted and its old connection is not known to be dead
-//! yet. When both still answer after both have told their numbers, two machines use one key.
+//! Each process draws a number when it starts and tells it with its name. Two numbers of one peer are nothing strange: it
+//! has restarted, and its old connection is not known to be dead yet. But a number never comes back once another was
+//! told, and of two connections only one stays alive: where it is otherwise, two machines use one key. Both are looked
+//! for, because nodes close what they think is the older connection, and two machines then take turns.
 
 use std::{
     collections::BTreeMap,
@@ -22,6 +23,11 @@ use crate::runtime::Runtime;
 
 /// Most characters of a name that a peer gives itself.
 const AGENT_MAX: usize = 128;
+
+/// Peers whose numbers are remembered; those that came first are forgotten first.
+const PEERS_MAX: usize = 1024;
+/// How long two machines that took turns are told of: until well after one of them was stopped.
+const REMEMBERED: Duration = Duration::from_secs(300);
 
 /// What a process of this program calls itself; `number` is drawn at its start.
 pub(super) fn agent(number: [u8; 8]) -> String {
@@ -60,8 +66,55 @@ pub struct Twins {
 /// All connections there are.
 #[derive(Debug, Clone)]
 pub struct Census {
-    book: Arc<Mutex<BTreeMap<ConnectionId, Acquaintance>>>,
+    book: Arc<Mutex<Book>>,
     runtime: Runtime,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    connections: BTreeMap<ConnectionId, Acquaintance>,
+    turns: Turns,
+}
+
+/// The numbers that peers have told, in turn.
+#[derive(Debug, Default)]
+struct Turns(Vec<(PeerId, Turn)>);
+
+/// What one peer has told: the last number, the one before it, and whether that came back.
+#[derive(Debug)]
+struct Turn {
+    last: (String, Multiaddr),
+    before: Option<(String, Multiaddr)>,
+    returned: Option<Duration>,
+}
+
+impl Turns {
+    fn told(&mut self, peer: PeerId, number: &str, address: &Multiaddr, now: Duration) {
+        let told = (number.to_owned(), address.clone());
+        let Some((_, turn)) = self.0.iter_mut().find(|(known, _)| *known == peer) else {
+            if self.0.len() >= PEERS_MAX {
+                self.0.remove(0);
+            }
+            self.0.push((peer, Turn { last: told, before: None, returned: None }));
+            return;
+        };
+        if turn.last.0 == number {
+            turn.last = told;
+            return;
+        }
+        if turn.before.as_ref().is_some_and(|(before, _)| before == number) {
+            turn.returned = Some(now);
+        }
+        turn.before = Some(std::mem::replace(&mut turn.last, told));
+    }
+
+    fn twins(&self, now: Duration) -> impl Iterator<Item = Twins> {
+        self.0.iter().filter_map(move |(peer, turn)| {
+            let is_recent = now.saturating_sub(turn.returned?) < REMEMBERED;
+            let (_, before) = turn.before.as_ref().filter(|_| is_recent)?;
+            Some(Twins { peer: *peer, addresses: [before.clone(), turn.last.1.clone()] })
+        })
+    }
 }
 
 impl Census {
@@ -72,13 +125,20 @@ impl Census {
     /// Who is connected now, connection by connection.
     #[must_use]
     pub fn connections(&self) -> Vec<Acquaintance> {
-        self.book().values().cloned().collect()
+        self.book().connections.values().cloned().collect()
     }
 
     /// Keys that two machines use now.
     #[must_use]
     pub fn twins(&self) -> Vec<Twins> {
-        twins(&self.connections())
+        let mut found = twins(&self.connections());
+        let now = self.runtime.elapsed();
+        for taking_turns in self.book().turns.twins(now) {
+            if found.iter().all(|twins| twins.peer != taking_turns.peer) {
+                found.push(taking_turns);
+            }
+        }
+        found
     }
 
     /// Looks at what the swarm's task sees.
@@ -86,7 +146,7 @@ impl Census {
         let now = self.runtime.elapsed();
         match event {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
-                self.book().insert(
+                self.book().connections.insert(
                     *connection_id,
                     Acquaintance {
                         peer: *peer_id,
@@ -100,27 +160,32 @@ impl Census {
                 );
             }
             SwarmEvent::ConnectionClosed { connection_id, .. } => {
-                self.book().remove(connection_id);
+                self.book().connections.remove(connection_id);
             }
             SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event {
                 connection, result: Ok(rtt), ..
             })) => {
-                if let Some(known) = self.book().get_mut(connection) {
+                if let Some(known) = self.book().connections.get_mut(connection) {
                     (known.rtt, known.answered) = (Some(*rtt), now);
                 }
             }
             SwarmEvent::Behaviour(BehaviourEvent::Discovery(discovery::BehaviourEvent::Identify(
                 identify::Event::Received { connection_id, info, .. },
             ))) => {
-                if let Some(known) = self.book().get_mut(connection_id) {
+                let mut book = self.book();
+                let Book { connections, turns } = &mut *book;
+                if let Some(known) = connections.get_mut(connection_id) {
                     known.introduce(&info.agent_version, now);
+                    if let Some((number, _)) = &known.process {
+                        turns.told(known.peer, number, &known.address, now);
+                    }
                 }
             }
             _ => {}
         }
     }
 
-    fn book(&self) -> MutexGuard<'_, BTreeMap<ConnectionId, Acquaintance>> {
+    fn book(&self) -> MutexGuard<'_, Book> {
         // Nothing that can panic runs under this lock.
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -190,6 +255,27 @@ mod tests {
         known.introduce(&"x".repeat(5_000), 2 * SECOND);
         assert_eq!(known.agent.len(), AGENT_MAX);
         assert_eq!(known.process, Some(("07".repeat(8), SECOND)));
+    }
+
+    #[test]
+    fn a_number_that_comes_back_after_another_is_a_twins() {
+        let (peer, mut turns) = (PeerId::random(), Turns::default());
+        let at = |number: u8| connected(peer, number).address;
+        let found = |turns: &Turns, now| turns.twins(now).collect::<Vec<_>>();
+        // Started again, twice; and many connections of one process.
+        for (number, at_second) in [("a", 1), ("b", 2), ("b", 3), ("c", 4)] {
+            turns.told(peer, number, &at(1), SECOND * at_second);
+        }
+        assert_eq!(found(&turns, 5 * SECOND), []);
+        turns.told(peer, "b", &at(2), 5 * SECOND);
+        assert_eq!(found(&turns, 6 * SECOND), [Twins { peer, addresses: [at(1), at(2)] }]);
+        // One of them was stopped.
+        assert_eq!(found(&turns, 6 * SECOND + REMEMBERED), []);
+        // Strangers do not fill the memory.
+        for _ in 0..2 * PEERS_MAX {
+            turns.told(PeerId::random(), "a", &at(3), SECOND);
+        }
+        assert_eq!(turns.0.len(), PEERS_MAX);
     }
 
     #[test]
