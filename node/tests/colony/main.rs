@@ -4,6 +4,7 @@
 //! here sleeps to let something happen: tests wait for answers, and a bound on the wait makes a lost wake-up a failure.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
+mod announced;
 mod cluster;
 mod doctor;
 mod failover;

@@ -31,7 +31,7 @@ struct Taker<'a> {
 
 impl Colony {
     /// Kinds of ready work without what is `reserved`, each with whom to call, in about queue order. Executors count
-    /// that were heard since `heard_since`, or hold a lease.
+    /// that were heard since `heard_since`, or hold a lease; all, where there are none of these.
     #[must_use]
     pub fn waiting(&self, reserved: &BTreeSet<u64>, heard_since: Timestamp) -> List<WaitingWork, KINDS_MAX> {
         let mut kinds = List::default();
@@ -55,19 +55,25 @@ impl Colony {
         kinds
     }
 
-    /// Who may take work now, by type.
+    /// Who may take work now, by type: those who are there, or anybody where nobody is known to be. After an election
+    /// the new coordinator has heard of few.
     fn takers(&self, heard_since: Timestamp) -> BTreeMap<&Name, Vec<Taker<'_>>> {
-        let mut takers: BTreeMap<&Name, Vec<Taker<'_>>> = BTreeMap::new();
+        let mut all: BTreeMap<&Name, Vec<(bool, Taker<'_>)>> = BTreeMap::new();
         for executor in self.members.executors.values() {
-            let busy = self.index.leases.holds(&executor.id);
-            let there = busy || executor.last_heard_at >= heard_since;
-            if executor.state == ExecutorState::Approved && there {
+            if executor.state == ExecutorState::Approved {
+                let busy = self.index.leases.holds(&executor.id);
+                let there = busy || executor.last_heard_at >= heard_since;
                 let offer = Offer::new(executor, None, None);
                 let taker = Taker { id: executor.id, name: &executor.name, busy, offer };
-                takers.entry(&executor.executor_type).or_default().push(taker);
+                all.entry(&executor.executor_type).or_default().push((there, taker));
             }
         }
-        takers
+        let chosen = all.into_iter().map(|(executor_type, takers)| {
+            let somebody = takers.iter().any(|(there, _)| *there);
+            let takers = takers.into_iter().filter(|(there, _)| *there || !somebody);
+            (executor_type, takers.map(|(_, taker)| taker).collect())
+        });
+        chosen.collect()
     }
 }
 

@@ -74,15 +74,30 @@ fn work_that_nobody_can_do_wakes_nobody() {
 }
 
 #[test]
-fn nobody_is_woken_in_a_paused_colony_or_while_unheard() {
+fn nobody_is_woken_in_a_paused_colony() {
     let mut world = World::new();
     world.submit(spec());
-    let later = Timestamp::from_micros(u64::MAX);
-    assert!(world.colony.waiting(&BTreeSet::new(), later).is_empty());
     world.ok(OWNER, Command::Pause);
     assert_eq!(waiting(&world), []);
     world.ok(OWNER, Command::Resume);
     assert_eq!(waiting(&world).len(), 1);
+}
+
+#[test]
+fn those_who_were_heard_lately_are_called_and_all_if_none_was() {
+    let mut world = World::new();
+    world.wait(100);
+    world.submit(spec());
+    let since = |seconds: u64| Timestamp::from_micros((1_000 + seconds) * 1_000_000);
+    let called_since =
+        |world: &World, seconds| called(&world.colony.waiting(&BTreeSet::new(), since(seconds))[0]).len();
+    assert_eq!(called_since(&world, 50), 1, "nobody was heard: one of all");
+    let given = world.assign(E2).unwrap();
+    world.close(E2, &given, true, &[]).unwrap();
+    world.submit(spec());
+    world.submit(spec());
+    let work = &world.colony.waiting(&BTreeSet::new(), since(50))[0];
+    assert_eq!((work.count, work.reach), (2, EVERYBODY), "one is there, two are wanted");
 }
 
 #[test]
