@@ -58,6 +58,8 @@ pub struct Announcer {
     publisher: Publisher,
     /// The last announcement's number.
     sequence: u64,
+    /// When it last looked.
+    looked: Duration,
 }
 
 impl Announcer {
@@ -67,8 +69,13 @@ impl Announcer {
             Replicated { me: parts.me, consensus: parts.consensus.clone(), view: parts.view.clone() };
         let hearing = Arc::new(Hearing::new(parts.colony, Arc::new(electorate), parts.runtime.clone()));
         let runtime = parts.runtime.clone();
-        let announcer =
-            Self { parts, hearing: Arc::clone(&hearing), publisher: Publisher::default(), sequence: 0 };
+        let announcer = Self {
+            parts,
+            hearing: Arc::clone(&hearing),
+            publisher: Publisher::default(),
+            sequence: 0,
+            looked: Duration::ZERO,
+        };
         runtime.spawn("announcer", announcer.run(members));
         hearing
     }
@@ -110,8 +117,9 @@ impl Announcer {
 
     /// Looks at what waits, and says it if that is worth it; else when to look again, if it is too early.
     async fn look(&mut self, term: u64) -> Option<Duration> {
-        let waiting = self.waiting()?;
         let now = self.parts.runtime.elapsed();
+        self.looked = now;
+        let waiting = self.waiting()?;
         match self.publisher.look(now, &waiting) {
             Speak::Never => None,
             Speak::At(next) => Some(next),
@@ -166,8 +174,12 @@ impl Announcer {
         }
     }
 
+    /// Lets some time pass since the last look; after a silence, none.
     async fn rest(&self) {
-        self.parts.runtime.sleep(LOOK_GAP).await;
+        let since = self.parts.runtime.elapsed().saturating_sub(self.looked);
+        if let Some(left) = LOOK_GAP.checked_sub(since) {
+            self.parts.runtime.sleep(left).await;
+        }
     }
 }
 

@@ -2,14 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use colony_protocol::announcement::Listener;
+use colony_protocol::{announcement::Listener, identity::Identity};
 use tokio::sync::watch;
 
 use super::{
     calls::Calls,
     hearing::{Heard, Newest},
 };
-use crate::{net::gossip::Seat, runtime::Runtime};
+use crate::{
+    net::gossip::{self, Seat},
+    runtime::Runtime,
+};
 
 /// Without a call, an executor asks after at least this: in case it was not heard, or did not hear.
 const POLL_MIN: Duration = Duration::from_secs(15);
@@ -24,26 +27,43 @@ pub struct Hints {
     calls: Calls,
     poll: Duration,
     runtime: Runtime,
-    /// Held for as long as somebody listens.
-    _seat: Option<Arc<Seat>>,
+    /// Where it is heard; `None` if that is somebody else's business.
+    post: Option<Post>,
+}
+
+/// Where announcements arrive, for as long as somebody listens.
+#[derive(Debug)]
+pub(super) struct Post {
+    pub(super) gossip: gossip::Handle,
+    pub(super) colony: Identity,
+    /// Shared with whoever keeps the hearing up to date.
+    pub(super) _seat: Arc<Seat>,
 }
 
 impl Hints {
-    /// Hints for `listener` from what is heard; `seat` keeps the hearing alive.
+    /// Hints for `listener` from what is heard.
     #[must_use]
-    pub fn new(
-        listener: Listener,
-        newest: watch::Receiver<Newest>,
-        seat: Option<Arc<Seat>>,
-        runtime: Runtime,
-    ) -> Self {
-        Self { listener, newest, calls: Calls::default(), poll: POLL_MIN, runtime, _seat: seat }
+    pub fn new(listener: Listener, newest: watch::Receiver<Newest>, runtime: Runtime) -> Self {
+        Self { listener, newest, calls: Calls::default(), poll: POLL_MIN, runtime, post: None }
+    }
+
+    /// The same, and knows whether anything can be heard.
+    pub(super) fn at(self, post: Post) -> Self {
+        Self { post: Some(post), ..self }
     }
 
     /// The same, which without a call ask after `least` to twice that.
     #[must_use]
     pub fn with_poll(self, least: Duration) -> Self {
         Self { poll: least, ..self }
+    }
+
+    /// Whether nobody is there to hear from.
+    pub(crate) async fn is_deaf(&self) -> bool {
+        match &self.post {
+            Some(post) => post.gossip.neighbourhood(post.colony).await.mesh == 0,
+            None => false,
+        }
     }
 
     /// Completes when it is time to ask: when called, or when nothing was heard for long. `busy` says whether the
@@ -104,7 +124,7 @@ mod tests {
             executor_type: Text::cut("cli"),
             row: None,
         };
-        (told, Hints::new(listener, newest, None, runtime.clone()))
+        (told, Hints::new(listener, newest, runtime.clone()))
     }
 
     fn heard(runtime: &Runtime, wave: u64, reach: u64) -> Newest {

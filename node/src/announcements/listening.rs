@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    Hints,
     hearing::{Electorate, Hearing},
+    hints::{Hints, Post},
     judge::Office,
 };
 use crate::{
@@ -50,7 +50,7 @@ pub async fn listen(
             inquiry.ask().await;
         }
     });
-    Hints::new(listener, newest, Some(told), runtime)
+    Hints::new(listener, newest, runtime).at(Post { gossip: gossip.clone(), colony, _seat: told })
 }
 
 /// Asks who votes.

@@ -1,7 +1,7 @@
 //! When an executor asks for work, and how long its requests may wait for some.
 //!
-//! One that cannot hear announcements always asks, with a request that waits at the coordinator. One that can does so
-//! only while it is *warm*: work that follows work is granted without anybody announcing it. When a request has waited
+//! One that cannot hear announcements, or has no neighbours to hear them from, always asks, with a request that waits at
+//! the coordinator. One that can does so only while it is *warm*: work that follows work is granted without anybody announcing it. When a request has waited
 //! in vain for [`LINGER`], the executor is cold: it leaves nothing at the coordinator, and asks when it is called.
 //!
 //! Of an executor's askers one at a time looks out for a reason to ask, and only while the queue was seen to hold more
@@ -85,16 +85,17 @@ impl Turn<'_> {
     pub(super) async fn reason(&mut self, busy: impl Fn() -> bool) -> Span {
         let Some(hints) = &mut self.hints else { return self.asking.wait };
         let mood = *self.asking.mood();
-        match mood {
-            Mood::More | Mood::Some => {
-                hints.answered();
-                LINGER.min(self.asking.wait)
-            }
-            Mood::Nothing => {
-                hints.called(busy).await;
-                Span::ZERO
-            }
+        if mood != Mood::Nothing {
+            hints.answered();
+            return LINGER.min(self.asking.wait);
         }
+        if hints.is_deaf().await {
+            // Nobody will call.
+            hints.answered();
+            return self.asking.wait;
+        }
+        hints.called(busy).await;
+        Span::ZERO
     }
 
     /// The request goes out. While the queue holds more than is wanted the next asker need not wait for the answer.
@@ -131,7 +132,7 @@ mod tests {
         let (told, newest) = watch::channel(None);
         let (name, executor_type) = (Text::cut("e"), Text::cut("cli"));
         let listener = Listener { id: Identity::NOBODY, name, executor_type, row: None };
-        let hints = Hints::new(listener, newest, None, Runtime::new(Tokio::new()));
+        let hints = Hints::new(listener, newest, Runtime::new(Tokio::new()));
         (told, Asking::new(Some(hints), WAIT))
     }
 

@@ -34,6 +34,12 @@ const TELLS_PER_HEARTBEAT: usize = 10;
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Before a new node puts its mesh in order for the first time: its first peers have subscribed by then.
 const FIRST_HEARTBEAT: Duration = Duration::from_millis(500);
+/// Peers in the mesh of a topic: each word comes from about as many, and each of them is a connection that is kept.
+const MESH: usize = 5;
+/// Below this more are taken in.
+const MESH_LOW: usize = 3;
+/// Above this some are let go.
+const MESH_HIGH: usize = 8;
 /// One rejected message costs this much, two four times as much: the second silences whoever passed both on.
 const REJECTED: f64 = -20.0;
 /// How long a rejected message is remembered against a peer.
@@ -60,6 +66,9 @@ pub(in crate::net) fn behaviour(key: &Keypair, topics: &Topics) -> Result<Behavi
         .max_publish_messages(MESSAGES_PER_FRAME)
         .max_control_messages_sent(IDS_PER_HEARTBEAT)
         .max_ihave_messages_heartbeat(TELLS_PER_HEARTBEAT)
+        .mesh_n(MESH)
+        .mesh_n_low(MESH_LOW)
+        .mesh_n_high(MESH_HIGH)
         .heartbeat_interval(HEARTBEAT)
         .heartbeat_initial_delay(FIRST_HEARTBEAT)
         .build()
