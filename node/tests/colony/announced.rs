@@ -149,7 +149,8 @@ async fn one_piece_of_work_wakes_about_one_of_many_executors() {
     crowd.settle(&trio).await;
     let user = trio.client(lab::user(), coordinator);
 
-    // Each of them alone: one is called, and asks again when it is done.
+    // Each of them alone: one is called, and asks again when it is done. On a machine that has no time for them, others
+    // ask before they hear that it is gone; all of them never do.
     let begun = crowd.asks();
     for _ in 0..4 {
         let id = submit(&user, work("cli")).await;
@@ -157,7 +158,7 @@ async fn one_piece_of_work_wakes_about_one_of_many_executors() {
         crowd.cool(&trio).await;
     }
     let asks = crowd.asks() - begun;
-    assert!((4..=12).contains(&asks), "{asks} asked for 4 pieces of work");
+    assert!((4..=2 * EXECUTORS).contains(&asks), "{asks} asked for 4 pieces of work");
 
     let begun = crowd.asks();
     let ids = within("submit", user.submit(vec![submission(work("cli")); 20])).await.unwrap();
@@ -166,7 +167,7 @@ async fn one_piece_of_work_wakes_about_one_of_many_executors() {
     }
     crowd.cool(&trio).await;
     let asks = crowd.asks() - begun;
-    assert!(asks <= 60, "{asks} asked for 20 pieces of work");
+    assert!(asks <= 3 * EXECUTORS, "{asks} asked for 20 pieces of work");
 
     // They hear from each other and ask whichever node they know: the coordinator has few of them.
     let connections = trio.node(coordinator).unwrap().connections();
