@@ -164,7 +164,7 @@ pub(crate) type Waves = Arc<Mutex<Vec<(u64, colony_protocol::time::Timestamp)>>>
 /// A place in the network that answers nothing.
 pub(crate) async fn swarm(key: SecretKey, runtime: &Runtime) -> Network {
     let listen = vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()];
-    let config = NetConfig { key, listen, limits: NetLimits::default(), relay: false };
+    let config = NetConfig { key, listen, limits: NetLimits::default(), relay: false, lab: false };
     Network::start(config, Arc::new(Mute), runtime.clone()).await.unwrap()
 }
 

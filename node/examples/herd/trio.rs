@@ -58,6 +58,8 @@ impl Trio {
                 listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
                 timing: Timing::Local,
                 replace_after: REPLACE_AFTER,
+                bootstrap: Vec::new(),
+                lab: false,
                 colonies: colonies.into_iter().collect(),
             };
             nodes.push(Node::start(config, runtime.clone()).await.unwrap());

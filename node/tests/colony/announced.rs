@@ -89,8 +89,13 @@ impl Crowd {
     async fn add(&mut self, number: usize, trio: &Trio, followers: &[usize]) {
         let (key, runtime) = (lab::executor_key(number), trio.runtime.clone());
         let listen_at = vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()];
-        let config =
-            NetConfig { key: key.clone(), listen: listen_at, limits: NetLimits::default(), relay: false };
+        let config = NetConfig {
+            key: key.clone(),
+            listen: listen_at,
+            limits: NetLimits::default(),
+            relay: false,
+            lab: false,
+        };
         let swarm = Network::start(config, Arc::new(Mute), runtime.clone()).await.unwrap();
         let nodes = followers.iter().map(|number| trio.node(*number).unwrap());
         let mut known: Vec<_> = nodes.map(|node| (node.peer_id(), node.addresses())).collect();
