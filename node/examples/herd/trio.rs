@@ -4,7 +4,7 @@ use colony_node::{
     client::Client,
     consensus::Timing,
     net::{Multiaddr, PeerId},
-    node::{ColonyConfig, Data, Founding, KnownPeer, Node, NodeConfig, REPLACE_AFTER},
+    node::{ColonyConfig, Data, Founding, KnownPeer, LOG_KEPT, Node, NodeConfig, REPLACE_AFTER},
     runtime::Runtime,
 };
 use colony_protocol::{
@@ -58,6 +58,8 @@ impl Trio {
                 listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
                 timing: Timing::Local,
                 replace_after: REPLACE_AFTER,
+                log_kept: LOG_KEPT,
+                relay: false,
                 bootstrap: Vec::new(),
                 lab: false,
                 colonies: colonies.into_iter().collect(),
