@@ -108,16 +108,9 @@ impl Replica {
             ground.store.open_colony(config.id, Arc::new(move |news: &[_]| published.publish(news))).await?;
         disk::check_disk(&*parts.view.colony()?, &ground.identity, ground.store.id())?;
         let (view, runtime) = (parts.view, ground.runtime.clone());
-        let setup = Setup {
-            me: ground.identity,
-            found: config.found.as_ref().map(|founding| ground.info(founding.member.clone())),
-            links: ground.peers.links(config.id),
-            reachable: ground.peers.reachable(),
-            timing: ground.timing,
-            log_kept: ground.log_kept,
-        };
-        let consensus =
-            Consensus::start(setup, parts.log, parts.machine, runtime.clone()).await.map_err(Box::new)?;
+        let consensus = Consensus::start(ground.setup(config), parts.log, parts.machine, runtime.clone())
+            .await
+            .map_err(Box::new)?;
         let coordinator = Coordinator::start(view.clone(), consensus.clone(), Arc::clone(&events), &runtime);
         let desk = Arc::new(Desk::new(
             view.clone(),
@@ -267,6 +260,18 @@ impl Replica {
 }
 
 impl Ground {
+    /// What a colony's group is started with.
+    fn setup(&self, config: &ColonyConfig) -> Setup {
+        Setup {
+            me: self.identity,
+            found: config.found.as_ref().map(|founding| self.info(founding.member.clone())),
+            links: self.peers.links(config.id),
+            reachable: self.peers.reachable(),
+            timing: self.timing,
+            log_kept: self.log_kept,
+        }
+    }
+
     /// How other members find this node.
     fn info(&self, name: Name) -> MemberInfo {
         MemberInfo { addresses: self.texts(), name, key: MemberKey::of(&self.key), store: self.store.id() }
