@@ -37,6 +37,7 @@ async fn main() {
         data,
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
         relay: false,
+        tls: None,
         timing: Timing::Internet,
         replace_after: REPLACE_AFTER,
         log_kept: LOG_KEPT,

@@ -153,6 +153,7 @@ async fn start(clients: usize, data: Data, runtime: &Runtime) -> Node {
         data,
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
         relay: false,
+        tls: None,
         timing: Timing::Local,
         replace_after: REPLACE_AFTER,
         log_kept: LOG_KEPT,

@@ -12,7 +12,7 @@ use std::{
 
 use colony_node::{
     consensus::{Timing, Types},
-    net::{Handler, Handling, NetConfig, NetLimits, Network, PeerId},
+    net::{Caller, Handler, Handling, NetConfig, NetLimits, Network},
     peers::{Colleague, Deciding, Installing, Peers},
     runtime::{Runtime, Tokio},
 };
@@ -72,8 +72,12 @@ impl Colleague for Echo {
 }
 
 impl Handler for Echo {
-    fn handle(&self, _: PeerId, request: Vec<u8>) -> Handling {
+    fn handle(&self, _: Arc<Caller>, request: Vec<u8>) -> Handling {
         Box::pin(async move { request })
+    }
+
+    fn is_member(&self, _: &Identity) -> bool {
+        true
     }
 
     fn overloaded(&self) -> Vec<u8> {
@@ -89,8 +93,14 @@ async fn node(
     let echo = || Echo(BTreeSet::from([other.identity()]));
     let (peers, door) = Peers::new(key, Timing::Local, runtime.clone());
     let listen = vec!["/ip4/127.0.0.1/tcp/0".parse()?];
-    let config =
-        NetConfig { key: key.clone(), listen, limits: NetLimits::default(), relay: false, lab: false };
+    let config = NetConfig {
+        key: key.clone(),
+        listen,
+        tls: None,
+        limits: NetLimits::default(),
+        relay: false,
+        lab: false,
+    };
     let network = Network::start_with(config, Arc::new(echo()), door, runtime.clone()).await?;
     peers.serve(COLONY, Arc::new(echo()));
     let addresses: Result<Vec<_>, _> =

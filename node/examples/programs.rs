@@ -96,6 +96,7 @@ async fn start(data: Data, runtime: &Runtime) -> Node {
         data,
         listen: Vec::new(),
         relay: false,
+        tls: None,
         timing: Timing::Local,
         replace_after: REPLACE_AFTER,
         log_kept: LOG_KEPT,

@@ -213,7 +213,7 @@ pub enum EnvelopeError {
     #[error("the request's lifetime is not between 0 and {LIFETIME_MAX:?}")]
     Lifetime,
     /// Its time is over.
-    #[error("the request expired {late:?} ago")]
+    #[error("the request expired {late:?} ago; is the sender's clock right?")]
     Expired {
         /// How long ago.
         late: Span,

@@ -1,6 +1,6 @@
 //! Words for founding a colony, running its nodes, and saying who belongs to it.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand, ValueEnum};
 use colony_node::{
@@ -44,6 +44,12 @@ pub(crate) struct PlaceArgs {
     /// Relay for members that nobody can dial; for a machine that everybody can dial
     #[arg(long)]
     pub(crate) relay: bool,
+    /// The certificate to show where it listens at /tls/ws, as PEM [default: as last time]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's private key, as PEM [default: as last time]
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
 }
 
 /// `colony up`.

@@ -78,6 +78,8 @@ async fn found(app: &App, args: &InitArgs, plan: &Plan) -> Result<Vec<Place>, Fa
     let places = place::settle(&args.place.listen, &file.listen, &app.runtime)?;
     file.listen = places.iter().map(ToString::to_string).collect();
     file.timing = args.place.timing.unwrap_or(file.timing);
+    // Looked at now, so that what is wrong with it is said here and not at the first start.
+    up::secure(&args.place, &mut file, &places)?;
     let login = env::var("USER").ok().filter(|name| !name.is_empty());
     let founding = Founding {
         owner: plan.owner.clone(),
@@ -95,6 +97,7 @@ async fn found(app: &App, args: &InitArgs, plan: &Plan) -> Result<Vec<Place>, Fa
         data: Data::Directory(plan.home.data()),
         listen: Vec::new(),
         relay: false,
+        tls: None,
         timing: file.timing.into(),
         replace_after: REPLACE_AFTER,
         log_kept: LOG_KEPT,

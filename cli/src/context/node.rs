@@ -3,7 +3,7 @@
 //! What the colonies themselves say (who is a member, who votes) stands in the node's store. This is only what a node must
 //! know before it has opened that, and what a person may look at: `node.toml`, beside `contexts.toml`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use colony_protocol::identity::Identity;
 use serde::{Deserialize, Serialize};
@@ -19,9 +19,22 @@ pub(crate) struct NodeFile {
     pub(crate) listen: Vec<String>,
     /// How patient it is.
     pub(crate) timing: TimingWord,
+    /// The certificate that it shows where it listens by TLS, and its key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls: Option<TlsFiles>,
     /// The colonies it serves, by the name of their context.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) colonies: BTreeMap<String, Joined>,
+}
+
+/// Where a certificate and its key are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TlsFiles {
+    /// The certificate, and those that lead to its authority.
+    pub(crate) certificate: PathBuf,
+    /// Its private key.
+    pub(crate) key: PathBuf,
 }
 
 /// A colony that this home's node serves.

@@ -8,7 +8,7 @@ mod interfaces;
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket},
     str::FromStr,
 };
 
@@ -40,11 +40,29 @@ pub(crate) struct Place {
 enum Kind {
     Tcp,
     Quic,
+    /// WebSocket.
+    Web,
+    /// WebSocket within TLS: it needs a certificate.
+    Secure,
 }
 
-/// Not of the two forms a node can listen at.
+impl Kind {
+    /// The same port cannot be listened at by TCP and by WebSocket: where a free one is chosen for all, these take the next.
+    const fn offset(self) -> u16 {
+        match self {
+            Self::Tcp | Self::Quic => 0,
+            Self::Web => 1,
+            Self::Secure => 2,
+        }
+    }
+}
+
+/// Not of the forms a node can listen at.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not of the form /ip4/0.0.0.0/tcp/50082 or /ip4/0.0.0.0/udp/50082/quic-v1")]
+#[error(
+    "not of the form /ip4/0.0.0.0/tcp/50082, /ip4/0.0.0.0/udp/50082/quic-v1, /ip4/0.0.0.0/tcp/50083/ws or \
+     /ip4/0.0.0.0/tcp/50084/tls/ws (or the same with /ip6/::)"
+)]
 pub(crate) struct NotAPlace;
 
 impl FromStr for Place {
@@ -55,6 +73,10 @@ impl FromStr for Place {
         let (family, ip, port, kind) = match parts.as_slice() {
             ["", family, ip, "tcp", port] => (*family, *ip, *port, Kind::Tcp),
             ["", family, ip, "udp", port, "quic-v1"] => (*family, *ip, *port, Kind::Quic),
+            ["", family, ip, "tcp", port, "ws"] => (*family, *ip, *port, Kind::Web),
+            ["", family, ip, "tcp", port, "tls", "ws"] | ["", family, ip, "tcp", port, "wss"] => {
+                (*family, *ip, *port, Kind::Secure)
+            }
             _ => return Err(NotAPlace),
         };
         let ip: IpAddr = ip.parse().map_err(|_| NotAPlace)?;
@@ -72,6 +94,8 @@ impl fmt::Display for Place {
         match self.kind {
             Kind::Tcp => write!(f, "/{family}/{}/tcp/{}", self.ip, self.port),
             Kind::Quic => write!(f, "/{family}/{}/udp/{}/quic-v1", self.ip, self.port),
+            Kind::Web => write!(f, "/{family}/{}/tcp/{}/ws", self.ip, self.port),
+            Kind::Secure => write!(f, "/{family}/{}/tcp/{}/tls/ws", self.ip, self.port),
         }
     }
 }
@@ -82,11 +106,21 @@ impl Place {
         self.to_string().parse().map_err(|error| Failure::usage(format!("{self}: {error}")))
     }
 
+    /// Whether it needs a certificate.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.kind == Kind::Secure
+    }
+
+    /// Whether this machine speaks the place's family of addresses at all: not all have IPv6.
+    fn is_here(&self) -> bool {
+        TcpListener::bind(SocketAddr::new(self.ip, 0)).is_ok()
+    }
+
     /// Whether nobody listens there now.
     fn is_free(&self) -> bool {
         let socket = SocketAddr::new(self.ip, self.port);
         match self.kind {
-            Kind::Tcp => TcpListener::bind(socket).is_ok(),
+            Kind::Tcp | Kind::Web | Kind::Secure => TcpListener::bind(socket).is_ok(),
             Kind::Quic => UdpSocket::bind(socket).is_ok(),
         }
     }
@@ -101,8 +135,10 @@ pub(crate) fn settle(
     let words = if asked.is_empty() { remembered } else { asked };
     let places = words.iter().map(|text| place(text)).collect::<Result<Vec<_>, _>>()?;
     if places.is_empty() {
-        let everywhere = |kind| Place { ip: Ipv4Addr::UNSPECIFIED.into(), port: 0, kind };
-        return ported(vec![everywhere(Kind::Tcp), everywhere(Kind::Quic)], Some(PORT), runtime);
+        let any: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+        let everywhere =
+            any.into_iter().flat_map(|ip| [Kind::Tcp, Kind::Quic].map(|kind| Place { ip, port: 0, kind }));
+        return ported(everywhere.collect(), Some(PORT), runtime);
     }
     ported(places, None, runtime)
 }
@@ -116,17 +152,23 @@ fn ported(places: Vec<Place>, first: Option<u16>, runtime: &Runtime) -> Result<V
     if places.iter().all(|place| place.port != 0) {
         return Ok(places);
     }
-    let with = |port| {
-        let named = |place: &Place| Place { port: if place.port == 0 { port } else { place.port }, ..*place };
+    let with = |port: u16| {
+        let named = |place: &Place| match place.port {
+            0 => Place { port: port.saturating_add(place.kind.offset()), ..*place },
+            _ => *place,
+        };
         places.iter().map(named).collect::<Vec<_>>()
+    };
+    let are_free = |chosen: &[Place]| {
+        let new = places.iter().zip(chosen).filter(|(asked, _)| asked.port == 0);
+        new.map(|(_, chosen)| chosen).filter(|place| place.is_here()).all(Place::is_free)
     };
     let random = std::iter::repeat_with(|| any_port(u16::from_be_bytes(runtime.random())));
     first
         .into_iter()
         .chain(random.take(TRIES))
-        .map(|port| (port, with(port)))
-        .find(|(port, chosen)| chosen.iter().filter(|place| place.port == *port).all(Place::is_free))
-        .map(|(_, chosen)| chosen)
+        .map(with)
+        .find(|chosen| are_free(chosen))
         .ok_or_else(|| Failure::new(format!("none of {TRIES} ports tried is free to listen at")))
 }
 
@@ -138,21 +180,17 @@ fn any_port(random: u16) -> u16 {
 
 /// The places with the addresses of the machine instead of "all of them", which nobody could dial.
 pub(crate) fn at_interfaces(places: &[Place], interfaces: &[IpAddr]) -> Vec<Place> {
+    let (near, far): (Vec<IpAddr>, Vec<IpAddr>) = interfaces.iter().partition(|ip| ip.is_loopback());
+    // A machine without a network still has a colony of its own.
+    let reachable = if far.is_empty() { &near } else { &far };
     let mut found = Vec::new();
     for place in places {
-        let everywhere = place.ip.is_unspecified();
-        let ips = if everywhere { reachable(interfaces, place.ip.is_ipv4()) } else { vec![place.ip] };
+        let same_family = reachable.iter().filter(|ip| ip.is_ipv4() == place.ip.is_ipv4());
+        let ips = if place.ip.is_unspecified() { same_family.copied().collect() } else { vec![place.ip] };
         found.extend(ips.into_iter().map(|ip| Place { ip, ..*place }));
     }
     found.truncate(ADDRESSES_MAX);
     found
-}
-
-/// Those of the interfaces that other machines can reach; without any, that of this machine alone.
-fn reachable(interfaces: &[IpAddr], v4: bool) -> Vec<IpAddr> {
-    let (near, far): (Vec<IpAddr>, Vec<IpAddr>) =
-        interfaces.iter().filter(|ip| ip.is_ipv4() == v4).partition(|ip| ip.is_loopback());
-    if far.is_empty() { near } else { far }
 }
 
 #[cfg(test)]
@@ -163,9 +201,16 @@ mod tests {
 
     #[test]
     fn places_are_read_and_written() {
-        for text in ["/ip4/0.0.0.0/tcp/50082", "/ip4/10.0.0.1/udp/1/quic-v1", "/ip6/::1/tcp/0"] {
+        for text in [
+            "/ip4/0.0.0.0/tcp/50082",
+            "/ip4/10.0.0.1/udp/1/quic-v1",
+            "/ip6/::1/tcp/0",
+            "/ip4/0.0.0.0/tcp/80/ws",
+            "/ip6/::/tcp/443/tls/ws",
+        ] {
             assert_eq!(text.parse::<Place>().unwrap().to_string(), text);
         }
+        assert_eq!("/ip6/::/tcp/443/wss".parse::<Place>().unwrap().to_string(), "/ip6/::/tcp/443/tls/ws");
         for text in ["", "/ip4/::1/tcp/1", "/dns4/x/tcp/1", "/ip4/1.2.3.4/udp/1", "/ip4/1.2.3.4/tcp/99999"] {
             assert_eq!(text.parse::<Place>(), Err(NotAPlace), "{text}");
         }
@@ -179,7 +224,12 @@ mod tests {
         assert!(PORTS.contains(&chosen[0].port) && chosen[0].port == chosen[1].port, "{chosen:?}");
         let remembered: Vec<String> = chosen.iter().map(ToString::to_string).collect();
         assert_eq!(settle(&[], &remembered, &runtime).unwrap(), chosen);
-        assert_eq!(settle(&[], &[], &runtime).unwrap().len(), 2);
+        // TCP and QUIC, of IPv4 and IPv6.
+        assert_eq!(settle(&[], &[], &runtime).unwrap().len(), 4);
+        let web = ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/0/ws", "/ip4/127.0.0.1/tcp/0/tls/ws"];
+        let chosen = settle(&web.map(ToOwned::to_owned), &[], &runtime).unwrap();
+        let ports: Vec<u16> = chosen.iter().map(|place| place.port - chosen[0].port).collect();
+        assert_eq!(ports, [0, 1, 2], "what listens by TCP shares no port");
         assert!(settle(&["bogus".to_owned()], &[], &runtime).unwrap_err().what.contains("--listen bogus"));
     }
 
@@ -191,6 +241,13 @@ mod tests {
         assert_eq!(shown(at_interfaces(&[everywhere], &ips)), ["/ip4/192.0.2.2/tcp/7"]);
         // A machine without a network still has a colony of its own.
         assert_eq!(shown(at_interfaces(&[everywhere], &ips[..1])), ["/ip4/127.0.0.1/tcp/7"]);
+        // All addresses of both families are told where there are both.
+        let both: Place = "/ip6/::/udp/7/quic-v1".parse().unwrap();
+        assert_eq!(
+            shown(at_interfaces(&[everywhere, both], &ips)),
+            ["/ip4/192.0.2.2/tcp/7", "/ip6/fd00::2/udp/7/quic-v1"]
+        );
+        assert_eq!(at_interfaces(&[both], &ips[..2]), []);
         let here: Place = "/ip4/127.0.0.1/tcp/7".parse().unwrap();
         assert_eq!(at_interfaces(&[here], &ips), [here]);
     }

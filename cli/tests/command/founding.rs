@@ -239,6 +239,11 @@ fn places_to_listen_at_are_checked() {
     let home = Home::new();
     home.run(&["init", "--name", "lab", "--listen", "/dns4/x/tcp/1"]).exits(2).says("not of the form");
     home.run(&["init", "--name", "a/b"]).exits(2).says("letters, digits");
+    let secure = ["init", "--name", "lab", "--listen", "/ip4/127.0.0.1/tcp/0/tls/ws"];
+    home.run(&secure).exits(2).says("--tls-cert FILE --tls-key FILE");
+    let nothing = [&secure[..], &["--tls-cert", "absent.pem", "--tls-key", "absent.pem"]].concat();
+    home.run(&nothing).exits(2).says("absent.pem").says("No such file");
+    home.run(&[&secure[..], &["--tls-cert", "absent.pem"]].concat()).exits(2).says("--tls-key");
     let machine = Machine::founder(&[]);
     let taken = machine.ready["listen"][0].as_str().unwrap().split("/p2p/").next().unwrap().to_owned();
     init(&home, "other").exits(0);

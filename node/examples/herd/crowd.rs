@@ -12,14 +12,14 @@ use colony_node::{
     announcements::{Newest, listen},
     client::{Answering, Client, Remote, Transport},
     executor::NoopExecutor,
-    net::{Handler, Handling, Multiaddr, NetConfig, NetLimits, Network, PeerId},
+    net::{Caller, Handler, Handling, Multiaddr, NetConfig, NetLimits, Network, PeerId},
     runtime::Runtime,
 };
 use colony_protocol::{
     announcement::Listener,
     codec,
     envelope::{Body, Signed},
-    identity::SecretKey,
+    identity::{Identity, SecretKey},
     model::Name,
 };
 use tokio_util::sync::CancellationToken;
@@ -164,7 +164,7 @@ pub(crate) type Waves = Arc<Mutex<Vec<(u64, colony_protocol::time::Timestamp)>>>
 /// A place in the network that answers nothing.
 pub(crate) async fn swarm(key: SecretKey, runtime: &Runtime) -> Network {
     let listen = vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()];
-    let config = NetConfig { key, listen, limits: NetLimits::default(), relay: false, lab: false };
+    let config = NetConfig { key, listen, limits: NetLimits::default(), relay: false, tls: None, lab: false };
     Network::start(config, Arc::new(Mute), runtime.clone()).await.unwrap()
 }
 
@@ -172,7 +172,11 @@ pub(crate) async fn swarm(key: SecretKey, runtime: &Runtime) -> Network {
 struct Mute;
 
 impl Handler for Mute {
-    fn handle(&self, _from: PeerId, _request: Vec<u8>) -> Handling {
+    fn is_member(&self, _who: &Identity) -> bool {
+        true
+    }
+
+    fn handle(&self, _from: Arc<Caller>, _request: Vec<u8>) -> Handling {
         Box::pin(std::future::ready(Vec::new()))
     }
 

@@ -60,6 +60,7 @@ impl Trio {
                 replace_after: REPLACE_AFTER,
                 log_kept: LOG_KEPT,
                 relay: false,
+                tls: None,
                 bootstrap: Vec::new(),
                 lab: false,
                 colonies: colonies.into_iter().collect(),

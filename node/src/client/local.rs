@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{Answering, Transport, TransportError};
 use crate::{
-    net::{Handler, PeerId},
+    net::{Caller, Handler, PeerId},
     runtime::Runtime,
 };
 
@@ -12,7 +12,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Local {
     handler: Arc<dyn Handler>,
-    from: PeerId,
+    from: Arc<Caller>,
     runtime: Runtime,
 }
 
@@ -20,13 +20,13 @@ impl Local {
     /// A transport to `handler`; its requests seem to come from the peer `from`.
     #[must_use]
     pub fn new(handler: Arc<dyn Handler>, from: PeerId, runtime: Runtime) -> Self {
-        Self { handler, from, runtime }
+        Self { handler, from: Caller::insider(from), runtime }
     }
 }
 
 impl Transport for Local {
     fn call(&self, request: Vec<u8>, timeout: Duration) -> Answering {
-        let handling = self.handler.handle(self.from, request);
+        let handling = self.handler.handle(Arc::clone(&self.from), request);
         let runtime = self.runtime.clone();
         Box::pin(
             async move { runtime.timeout(timeout, handling).await.ok_or(TransportError::TimedOut(timeout)) },
@@ -36,6 +36,6 @@ impl Transport for Local {
 
 impl fmt::Debug for Local {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Local").field("from", &self.from).finish_non_exhaustive()
+        f.debug_struct("Local").field("from", &self.from.peer()).finish_non_exhaustive()
     }
 }

@@ -1,10 +1,10 @@
 //! What is answered to requests by somebody who keeps no colony's state.
 
-use std::future::ready;
+use std::{future::ready, sync::Arc};
 
-use colony_protocol::{bounded::Text, refusal::Refusal, rpc};
+use colony_protocol::{bounded::Text, identity::Identity, refusal::Refusal, rpc};
 
-use crate::net::{Handler, Handling, PeerId};
+use crate::net::{Caller, Handler, Handling};
 
 /// Refuses everything, in a way that sends askers elsewhere.
 #[derive(Debug)]
@@ -19,8 +19,13 @@ impl Deaf {
 }
 
 impl Handler for Deaf {
-    fn handle(&self, _from: PeerId, _request: Vec<u8>) -> Handling {
+    fn handle(&self, _from: Arc<Caller>, _request: Vec<u8>) -> Handling {
         Box::pin(ready(Self::refusal()))
+    }
+
+    /// Whom it is connected with it chose itself: it keeps no state that would tell.
+    fn is_member(&self, _who: &Identity) -> bool {
+        true
     }
 
     fn overloaded(&self) -> Vec<u8> {

@@ -66,7 +66,7 @@ impl Endpoint {
             ..NetLimits::default()
         };
         let EndpointConfig { key, listen } = config;
-        let config = NetConfig { key, listen, limits, relay: false, lab: false };
+        let config = NetConfig { key, listen, tls: None, limits, relay: false, lab: false };
         let network = Network::start(config, Arc::new(Deaf), runtime.clone()).await?;
         Ok(Self { network, ways: Arc::default(), runtime })
     }

@@ -1,6 +1,6 @@
 //! The protocols a node speaks.
 
-use std::{iter, time::Duration};
+use std::{iter, sync::Arc, time::Duration};
 
 use colony_protocol::{
     envelope::LIFETIME_MAX,
@@ -16,9 +16,14 @@ use libp2p::{
 };
 
 use super::{
-    calls::OpensStreams, census, codec::Codec, discovery, gossip, limits::NetLimits, reach, streams,
+    bounds::{Gate, MembersOnly},
+    calls::OpensStreams,
+    census,
+    codec::Codec,
+    discovery, gossip, reach,
+    service::Service,
+    streams,
 };
-use crate::runtime::Runtime;
 
 /// The stream between two nodes; see [`crate::peers`].
 pub(crate) const PEER_PROTOCOL: &str = "/colony/peer/1";
@@ -33,13 +38,14 @@ const RPC_MARGIN: Duration = Duration::from_secs(30);
 /// Everything a node's swarm does. The limits come first: they may refuse a connection before others spend on it.
 #[derive(NetworkBehaviour)]
 pub(super) struct Behaviour {
+    pub(super) gate: Gate,
     pub(super) limits: connection_limits::Behaviour,
     pub(super) memory: memory_connection_limits::Behaviour,
     pub(super) rpc: request_response::Behaviour<Codec>,
     pub(super) streams: streams::Behaviour,
     pub(super) ping: ping::Behaviour,
     pub(super) discovery: discovery::Behaviour,
-    pub(super) gossip: gossip::Behaviour,
+    pub(super) gossip: MembersOnly<gossip::Behaviour>,
     pub(super) reach: reach::Behaviour,
 }
 
@@ -59,13 +65,14 @@ impl Behaviour {
     /// What is wrong with the configuration.
     pub(super) fn new(
         key: &Keypair,
-        codec: Codec,
+        gate: Gate,
         through: relay::client::Behaviour,
-        limits: &NetLimits,
+        service: &Service,
         duties: Duties,
         topics: &gossip::Topics,
-        runtime: &Runtime,
     ) -> Result<Self, String> {
+        let Service { limits, standings, runtime, .. } = service;
+        let codec = Codec::new(Arc::clone(&service.single), runtime.clone());
         let connections = ConnectionLimits::default()
             .with_max_pending_incoming(Some(limits.handshakes))
             .with_max_established_incoming(Some(limits.connections))
@@ -74,14 +81,15 @@ impl Behaviour {
         let accepted: &[_] =
             if duties.peers { &[STREAM_PROTOCOL, PEER_PROTOCOL] } else { &[STREAM_PROTOCOL] };
         Ok(Self {
+            gate,
             limits: connection_limits::Behaviour::new(connections),
             memory: memory_connection_limits::Behaviour::with_max_percentage(limits.memory_share),
             rpc: rpc(codec, ProtocolSupport::Inbound),
             streams: streams::Behaviour::new(accepted),
             ping: ping::Behaviour::new(pings(&duties)),
             discovery: discovery::Behaviour::new(key.public(), census::agent(runtime.random()), runtime),
-            gossip: gossip::behaviour(key, topics)?,
-            reach: reach::Behaviour::new(me, through, duties.relay.as_ref(), runtime),
+            gossip: MembersOnly::new(gossip::behaviour(key, topics)?, Arc::clone(standings)),
+            reach: reach::Behaviour::new(me, through, duties.relay.as_ref(), standings, runtime),
         })
     }
 }

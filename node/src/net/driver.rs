@@ -14,6 +14,7 @@ use futures::StreamExt as _;
 use libp2p::{
     Multiaddr, PeerId, Swarm,
     core::transport::ListenerId,
+    gossipsub::{self, MessageAcceptance},
     request_response::{self, InboundRequestId, ResponseChannel},
     swarm::{ConnectionId, SwarmEvent},
 };
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Shared,
     behaviour::{Behaviour, BehaviourEvent, PEER_PROTOCOL, is_silent},
+    bounds::Class,
     calls,
     census::Census,
     codec::Request,
@@ -195,12 +197,17 @@ impl Driver {
             }
             return;
         }
-        let Some(ticket) = self.service.streams.admit(peer) else {
+        let caller = self.service.standings.caller(&peer);
+        let Some(ticket) = self.service.admit_stream(&caller) else {
             tracing::debug!(%peer, "too many streams");
             return;
         };
-        let session = stream::serve(stream, peer, Arc::clone(&self.service), ticket);
-        self.service.runtime.spawn("stream", session);
+        let session = stream::serve(stream, caller, Arc::clone(&self.service), ticket);
+        // A stream that is not read, because enough is under way on it, would not notice that its connection is gone.
+        let asking = self.asking.entry(connection).or_default().clone();
+        self.service.runtime.spawn("stream", async move {
+            asking.run_until_cancelled_owned(session).await;
+        });
     }
 
     fn event(&mut self, event: SwarmEvent<BehaviourEvent>) {
@@ -250,9 +257,24 @@ impl Driver {
             }
             BehaviourEvent::Reach(event) => self.rooms.reach.event(event, &mut self.swarm),
             BehaviourEvent::Discovery(event) => self.rooms.discovery.event(event, &mut self.swarm),
-            BehaviourEvent::Gossip(event) => self.rooms.gossip.event(event, &mut self.swarm),
-            BehaviourEvent::Limits(never) | BehaviourEvent::Memory(never) => match never {},
+            BehaviourEvent::Gossip(event) => self.gossip(event),
+            BehaviourEvent::Gate(never) | BehaviourEvent::Limits(never) | BehaviourEvent::Memory(never) => {
+                match never {}
+            }
         }
+    }
+
+    /// Takes an event of gossip, unless it is one message too many of whoever passed it on: that one goes no further.
+    fn gossip(&mut self, event: gossipsub::Event) {
+        if let gossipsub::Event::Message { propagation_source: peer, message_id, .. } = &event {
+            let now = self.service.runtime.elapsed();
+            if self.service.rates.take(*peer, Class::Gossip, now).is_err() {
+                let gossip = &mut self.swarm.behaviour_mut().gossip;
+                gossip.report_message_validation_result(message_id, peer, MessageAcceptance::Reject);
+                return;
+            }
+        }
+        self.rooms.gossip.event(event, &mut self.swarm);
     }
 
     fn count(&self) {
@@ -297,7 +319,8 @@ impl Driver {
         request: Request,
         channel: ResponseChannel<Vec<u8>>,
     ) {
-        match self.service.accept(peer, request.bytes, request.charge) {
+        let caller = self.service.standings.caller(&peer);
+        match self.service.accept(&caller, request.bytes, request.charge) {
             Err(busy) => self.send(channel, busy),
             Ok(handling) => {
                 let answer = self.answer.clone();

@@ -1,4 +1,6 @@
-//! What strangers may take from a node.
+//! What peers may take from a node. See [`super::bounds`] for who counts as a stranger.
+
+use super::bounds::{defaults, gcra::Rate};
 
 /// Bounds on everything a peer can make a node hold.
 #[derive(Debug, Clone)]
@@ -9,6 +11,24 @@ pub struct NetLimits {
     pub connections_per_peer: u32,
     /// Handshakes under way: they cost a signature each and have ten seconds.
     pub handshakes: u32,
+    /// Connections and handshakes from one network of the Internet, a /24 or a /48: some offices behind one address.
+    pub connections_per_subnet: u32,
+    /// Handshakes under way from one such network.
+    pub handshakes_per_subnet: u32,
+    /// How often one such network may shake hands.
+    pub handshakes_of_subnet: Rate,
+    /// How often all may that do not come from the Internet directly.
+    pub handshakes_nearby: Rate,
+    /// Peers connected whose key is no member's: clients with a made-up key among them.
+    pub strangers: usize,
+    /// Requests under way of one stranger; the next is not read before one of them is answered.
+    pub requests_per_stranger: usize,
+    /// Requests under way of all strangers.
+    pub requests_of_strangers: usize,
+    /// How often all strangers may ask: each request costs a signature's work before anything is known of it.
+    pub rate_of_strangers: Rate,
+    /// Bytes of requests under way of all strangers.
+    pub bytes_of_strangers: usize,
     /// Long-lived streams of all peers.
     pub streams: usize,
     /// Long-lived streams of one peer.
@@ -32,6 +52,15 @@ impl Default for NetLimits {
             connections: 4096,
             connections_per_peer: 8,
             handshakes: 512,
+            connections_per_subnet: 128,
+            handshakes_per_subnet: 32,
+            handshakes_of_subnet: defaults::OF_SUBNET,
+            handshakes_nearby: defaults::NEARBY,
+            strangers: 3072,
+            requests_per_stranger: 4,
+            requests_of_strangers: 1024,
+            rate_of_strangers: Rate::per_second(1_000, 4_096),
+            bytes_of_strangers: 8 * 1024 * 1024,
             streams: 8192,
             streams_per_peer: 8,
             requests_per_stream: 1024,

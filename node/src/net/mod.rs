@@ -8,6 +8,7 @@
 //! it is answered at once with [`Handler::overloaded`].
 
 mod behaviour;
+pub(crate) mod bounds;
 pub(crate) mod budget;
 pub(crate) mod calls;
 mod census;
@@ -26,11 +27,13 @@ pub mod scope;
 mod service;
 mod stream;
 pub(crate) mod streams;
+mod tls;
 pub(crate) mod transport;
 
 use std::{
+    convert::Infallible,
     fmt,
-    future::Future,
+    future::{Future, ready},
     io,
     pin::Pin,
     sync::{
@@ -40,30 +43,34 @@ use std::{
     time::Duration,
 };
 
-use colony_protocol::identity::SecretKey;
+use colony_protocol::identity::{Identity, SecretKey};
 use futures::StreamExt as _;
 use libp2p::{
-    Swarm, TransportError,
+    Swarm, Transport as _, TransportError,
     core::transport::ListenerId,
     swarm::{self, SwarmEvent},
 };
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::{
     behaviour::{Behaviour, Duties},
-    codec::Codec,
+    bounds::Gate,
     driver::{Driver, Rooms},
     reach::Knows,
     service::Service,
+    transport::Kinds,
 };
 use crate::runtime::Runtime;
 
 pub(crate) use behaviour::{RPC_STREAMS, is_silent, rpc};
+pub use bounds::{Caller, Class, Rate, Subnet};
 pub use census::{Acquaintance, Census, Twins};
 pub use dial::PeerDoor;
 pub use libp2p::{Multiaddr, PeerId};
 pub use limits::NetLimits;
 pub use peer::{identity_of, key_of, keypair, peer_of};
+pub use tls::{Tls, TlsError};
 
 /// How long listening may take: the kernel answers at once, so this only guards against waiting for ever.
 const LISTEN: Duration = Duration::from_secs(5);
@@ -82,7 +89,11 @@ pub trait Handler: Send + Sync + 'static {
     /// Carries out one request and gives the bytes of the outcome, at most [`colony_protocol::rpc::OUTCOME_MAX`].
     ///
     /// `from` is who delivered the bytes, not who signed them. The future is dropped if that peer goes away.
-    fn handle(&self, from: PeerId, request: Vec<u8>) -> Handling;
+    fn handle(&self, from: Arc<Caller>, request: Vec<u8>) -> Handling;
+
+    /// Whether somebody is a member, and so may use what strangers may not. Called at the end of each handshake and every
+    /// few seconds after that: it must not take long.
+    fn is_member(&self, who: &Identity) -> bool;
 
     /// The bytes of the outcome "too busy, try again".
     fn overloaded(&self) -> Vec<u8>;
@@ -93,8 +104,10 @@ pub trait Handler: Send + Sync + 'static {
 pub struct NetConfig {
     /// The node's key; its peer id follows from it.
     pub key: SecretKey,
-    /// Where to listen: `/ip4/../tcp/..` or `/ip4/../udp/../quic-v1`. Port 0 takes a free one.
+    /// Where to listen: see [`NetError::NotAnAddress`] for the forms. Port 0 takes a free one.
     pub listen: Vec<Multiaddr>,
+    /// The certificate to show where it listens at `/tls/ws`.
+    pub tls: Option<Tls>,
     /// What strangers may take.
     pub limits: NetLimits,
     /// Whether this node relays for other members.
@@ -114,9 +127,22 @@ pub enum NetError {
         /// The address.
         address: Multiaddr,
     },
-    /// Neither TCP nor QUIC.
+    /// Two of the addresses are one.
+    #[error("cannot listen at {address}: another address of this node has the same port")]
+    Twice {
+        /// The second of them.
+        address: Multiaddr,
+    },
+    /// There is nothing to show to who asks for TLS.
+    #[error("cannot listen at {address}: TLS needs a certificate and its key")]
+    NoCertificate {
+        /// The address.
+        address: Multiaddr,
+    },
+    /// None of TCP, QUIC and WebSocket.
     #[error(
-        "cannot listen at {address}: not of the form /ip4/0.0.0.0/tcp/4001 or /ip4/0.0.0.0/udp/4001/quic-v1"
+        "cannot listen at {address}: not of the form /ip4/0.0.0.0/tcp/4001, /ip4/0.0.0.0/udp/4001/quic-v1, \
+         /ip4/0.0.0.0/tcp/4002/ws or /ip4/0.0.0.0/tcp/4003/tls/ws (or the same with /ip6/::)"
     )]
     NotAnAddress {
         /// The address.
@@ -224,14 +250,12 @@ impl Network {
         door: Option<PeerDoor>,
         runtime: Runtime,
     ) -> Result<Self, NetError> {
-        for address in &config.listen {
-            listen::check_free(address)?;
-        }
+        listen::check(&config.listen, config.tls.is_some())?;
         let service = Service::new(handler, config.limits, runtime.clone());
         let knows = || door.as_ref().map_or_else(|| Arc::new(|_: &PeerId| false) as Knows, PeerDoor::knows);
         let duties = Duties { peers: door.is_some(), relay: config.relay.then(knows) };
         let topics = gossip::Topics::default();
-        let mut swarm = swarm(&config.key, &service, duties, &topics)?;
+        let (mut swarm, farewell) = swarm(&config.key, config.tls.as_ref(), &service, duties, &topics)?;
         let (mut reach, to_reach) = reach::Room::new(config.relay, &runtime);
         let shared = Arc::new(Shared {
             peer: *swarm.local_peer_id(),
@@ -266,6 +290,7 @@ impl Network {
             closed.clone(),
         );
         runtime.spawn("swarm", driver.run());
+        runtime.spawn("standings", bounds::review(Arc::clone(&service), farewell));
         Ok(Self {
             service,
             shared,
@@ -394,23 +419,31 @@ async fn settle(swarm: &mut Swarm<Behaviour>, shared: &Shared, reach: &mut reach
     }
 }
 
-/// The node's swarm, not listening yet.
+/// The node's swarm, not listening yet, and who takes peers that must come back as what they are now.
 fn swarm(
     key: &SecretKey,
+    tls: Option<&Tls>,
     service: &Arc<Service>,
     duties: Duties,
     topics: &gossip::Topics,
-) -> Result<Swarm<Behaviour>, NetError> {
+) -> Result<(Swarm<Behaviour>, mpsc::Sender<PeerId>), NetError> {
     let key = keypair(key).ok_or_else(|| NetError::Transport("the key is not usable".to_owned()))?;
-    let (transport, through) =
-        transport::with_circuits(&key).map_err(|error| NetError::Transport(error.to_string()))?;
-    let codec = Codec::new(Arc::clone(&service.budget), service.runtime.clone());
-    let behaviour = Behaviour::new(&key, codec, through, &service.limits, duties, topics, &service.runtime)
-        .map_err(NetError::Transport)?;
+    let (transport, through) = transport::with_circuits(&key, Kinds::ALL, tls)
+        .map_err(|error| NetError::Transport(error.to_string()))?;
+    let greeter = Arc::clone(service);
+    let transport = transport.and_then(move |(peer, muxer), _| {
+        // In the connection's own task: the swarm does not wait for it.
+        greeter.greet(peer);
+        ready(Ok::<_, Infallible>((peer, muxer)))
+    });
+    let (gate, farewell) =
+        Gate::new(service.limits.clone(), Arc::clone(&service.standings), service.runtime.clone());
+    let behaviour =
+        Behaviour::new(&key, gate, through, service, duties, topics).map_err(NetError::Transport)?;
     let config = swarm_config(&service.runtime)
         .with_idle_connection_timeout(IDLE_CONNECTION)
         .with_max_negotiating_inbound_streams(NEGOTIATING);
-    Ok(Swarm::new(transport, behaviour, key.public().to_peer_id(), config))
+    Ok((Swarm::new(transport.boxed(), behaviour, key.public().to_peer_id(), config), farewell))
 }
 
 /// A swarm's configuration whose connections run as our tasks.

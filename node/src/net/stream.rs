@@ -3,7 +3,8 @@
 //! A task of its own, which owns the stream and every request on it; when it ends, they end. A peer that closes its
 //! side gives up what it asked: nothing else tells a node that a waiting executor is gone. Back-pressure is by not
 //! reading: while the peer does not take its answers, or has enough requests under way, nothing more is read, and the
-//! transport's window fills on the peer's side.
+//! transport's window fills on the peer's side. A stranger's stream is read a few requests at a time, into the small
+//! buffer of all strangers, until a member is known to stand behind it.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -14,9 +15,9 @@ use futures::{
     io::{ReadHalf, WriteHalf},
     stream::FuturesUnordered,
 };
-use libp2p::PeerId;
 
 use super::{
+    bounds::Caller,
     frame::{Frame, FrameError, Header, Parser, Reader, Writer},
     quota::Ticket,
     service::Service,
@@ -34,7 +35,9 @@ type UnderWay = BoxFuture<'static, (u64, usize, Vec<u8>)>;
 
 /// One peer's stream.
 struct Session<S> {
-    peer: PeerId,
+    caller: Arc<Caller>,
+    /// Whether nobody was known to stand behind it when that was last looked at.
+    strange: bool,
     service: Arc<Service>,
     reader: Reader<ReadHalf<S>>,
     writer: Writer<WriteHalf<S>>,
@@ -47,15 +50,19 @@ struct Session<S> {
 }
 
 /// Serves a stream until it ends. `ticket` is its place among the peer's streams.
-pub(super) async fn serve<S>(stream: S, peer: PeerId, service: Arc<Service>, ticket: Ticket)
+pub(super) async fn serve<S>(stream: S, caller: Arc<Caller>, service: Arc<Service>, ticket: Ticket)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (read, write) = stream.split();
     let runtime = service.runtime.clone();
-    let parser = Parser::new(Header::Numbered, REQUEST_MAX, Arc::clone(&service.budget));
+    let peer = caller.peer();
+    let strange = caller.is_stranger();
+    let budget = if strange { &service.small } else { &service.budget };
+    let parser = Parser::new(Header::Numbered, REQUEST_MAX, Arc::clone(budget));
     let session = Session {
-        peer,
+        caller,
+        strange,
         reader: Reader::new(read, parser, runtime.clone()),
         writer: Writer::new(write, OUTCOME_MAX, runtime),
         under_way: FuturesUnordered::new(),
@@ -74,6 +81,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     async fn run(mut self) -> Result<(), FrameError> {
         let closing = self.service.closing.clone();
         let mut closing = pin!(closing.cancelled());
+        let caller = Arc::clone(&self.caller);
+        let mut vouched = pin!(caller.vouched());
         let mut tick = self.service.runtime.timer(TICK);
         while self.open || !self.under_way.is_empty() || !self.writer.is_idle() {
             let may_read = self.may_read();
@@ -83,6 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 done = self.writer.progress(), if !self.writer.is_idle() => done?,
                 Some(answer) = self.under_way.next(), if may_answer => self.answer(answer)?,
                 () = &mut closing, if self.open => self.open = false,
+                () = &mut vouched, if self.strange => self.trust(),
                 frame = self.reader.next(), if may_read => match frame? {
                     Some(frame) => self.accept(frame)?,
                     None => return Ok(()),
@@ -97,10 +107,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     fn may_read(&self) -> bool {
-        self.open
-            && self.writer.has_room()
-            && self.bytes < BYTES
-            && self.under_way.len() < self.service.limits.requests_per_stream
+        self.open && self.writer.has_room() && self.bytes < BYTES && self.under_way.len() < self.room()
+    }
+
+    /// How many requests may be under way.
+    fn room(&self) -> usize {
+        let limits = &self.service.limits;
+        if self.strange { limits.requests_per_stranger } else { limits.requests_per_stream }
+    }
+
+    /// A member is known to stand behind the peer.
+    fn trust(&mut self) {
+        self.strange = false;
+        self.reader.charge_to(Arc::clone(&self.service.budget));
     }
 
     /// Takes a frame, and all further ones that have been read already: they will share what comes after.
@@ -109,7 +128,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let mut next = Some(first);
         while let Some(Frame { number, bytes, charge }) = next {
             let len = bytes.as_ref().map_or(0, Vec::len);
-            match self.service.accept(self.peer, bytes, charge) {
+            match self.service.accept(&self.caller, bytes, charge) {
                 Ok(handling) => {
                     self.bytes = self.bytes.saturating_add(len);
                     self.under_way.push(handling.map(move |outcome| (number, len, outcome)).boxed());
@@ -136,7 +155,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if self.under_way.is_empty() && self.writer.is_idle() {
             self.idle_ticks = self.idle_ticks.saturating_add(1);
         }
-        if self.idle_ticks >= IDLE_TICKS {
+        if self.strange || self.idle_ticks >= IDLE_TICKS {
             self.open = false;
         }
     }

@@ -13,7 +13,7 @@ use crate::{
     client::ClientError,
     consensus::{ConsensusError, ProposeError, Timing},
     membership::{announce, disk::NotLetIn},
-    net::{Multiaddr, NetError},
+    net::{Multiaddr, NetError, Tls},
 };
 
 /// What a node is told when it starts.
@@ -27,6 +27,8 @@ pub struct NodeConfig {
     pub listen: Vec<Multiaddr>,
     /// Whether it relays for the members of its colonies. Only for a node that everybody can dial.
     pub relay: bool,
+    /// The certificate to show where it listens at `/tls/ws`.
+    pub tls: Option<Tls>,
     /// How far the members of its colonies are from each other.
     pub timing: Timing,
     /// How long a voter may be gone before a learner takes its place, where one is ready.

@@ -134,6 +134,7 @@ impl Node {
             let network = NetConfig {
                 key: config.key,
                 listen: config.listen,
+                tls: config.tls,
                 limits: NetLimits::default(),
                 lab,
                 relay: config.relay,
@@ -278,6 +279,13 @@ impl Node {
     #[must_use]
     pub const fn network(&self) -> Option<&Network> {
         self.network.as_ref()
+    }
+
+    /// Who knows another process with this node's key, once somebody does: a home was copied, and both copies run. This
+    /// node is not heard by its colonies then.
+    #[must_use]
+    pub fn second(&self) -> Option<Identity> {
+        *self.ground.peers.second().borrow()
     }
 
     /// Its id on the network.

@@ -11,9 +11,10 @@ use libp2p::{PeerId, Stream, swarm::ConnectionId};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    hub::Hub,
+    hub::{Hub, Theirs},
     session::Session,
     talk::Talk,
+    twin::SECOND,
     wire::{FRAME_MAX, HEAD, Head, Kind},
 };
 use crate::net::{
@@ -42,19 +43,22 @@ impl Framed {
         }
     }
 
-    async fn say_hello(&mut self) -> Result<(), FrameError> {
-        self.writer.push_parts(0, &[&Head::plain(Kind::Hello).bytes()])?;
+    /// Says hello as this run of the node.
+    async fn say_hello(&mut self, run: u64) -> Result<(), FrameError> {
+        self.writer.push_parts(run, &[&Head::plain(Kind::Hello).bytes()])?;
         while !self.writer.is_idle() {
             self.writer.progress().await?;
         }
         Ok(())
     }
 
-    async fn hear_hello(&mut self) -> Result<(), String> {
+    /// Hears which run of its node the other end is.
+    async fn hear_hello(&mut self) -> Result<u64, String> {
         let frame = self.reader.next().await.map_err(|error| error.to_string())?;
-        let bytes = frame.and_then(|frame| frame.bytes).ok_or("the stream was refused")?;
+        let frame = frame.ok_or("the stream was refused")?;
+        let bytes = frame.bytes.ok_or("the stream was refused")?;
         match Head::split(&bytes) {
-            Ok((Head { kind: Kind::Hello, .. }, _)) => Ok(()),
+            Ok((Head { kind: Kind::Hello, .. }, _)) => Ok(frame.number),
             _ => Err("it did not say hello".to_owned()),
         }
     }
@@ -78,11 +82,15 @@ async fn say_on(hub: &Arc<Hub>, node: Identity, stream: PeerStream) -> Result<bo
     let said = Said { hub, node, hello };
     let mut framed = Framed::new(stream, hub);
     let agreed = said.hello.run_until_cancelled(async {
-        framed.say_hello().await.map_err(|error| error.to_string())?;
+        framed.say_hello(hub.run).await.map_err(|error| error.to_string())?;
         framed.hear_hello().await
     });
-    agreed.await.unwrap_or_else(|| Err("the other end's stream was first".to_owned()))?;
-    let session = Session::new(node, connection, path, hub.runtime.elapsed(), &hub.closing);
+    let run = agreed.await.unwrap_or_else(|| Err("the other end's stream was first".to_owned()))?;
+    if run == SECOND {
+        hub.found_second(&node);
+        return Err("it knows another process with this node's key".to_owned());
+    }
+    let session = Session::new(node, run, connection, path, hub.runtime.elapsed(), &hub.closing);
     let is_used = hub.install_own(&said.hello, &session);
     if is_used {
         hub.runtime.spawn("peer stream", Talk::new(Arc::clone(hub), session, framed).run());
@@ -183,17 +191,27 @@ async fn improve(hub: &Arc<Hub>, peer: PeerId, node: Identity, connection: Conne
 async fn answer(hub: &Arc<Hub>, node: Identity, stream: PeerStream) -> Result<(), String> {
     let PeerStream { peer, connection, path, stream } = stream;
     let mut framed = Framed::new(stream, hub);
-    framed.hear_hello().await?;
-    let session = Session::new(node, connection, path, hub.runtime.elapsed(), &hub.closing);
-    if !agree(hub, &peer, &session) {
-        return Err("our own stream was first".to_owned());
+    let run = framed.hear_hello().await?;
+    let session = Session::new(node, run, connection, path, hub.runtime.elapsed(), &hub.closing);
+    match hub.install_theirs(&peer, &session) {
+        Theirs::Installed => {
+            // The hello is the first frame of the stream's own task: nothing goes out before it.
+            session.outbox.plain(Kind::Hello, hub.run);
+            hub.runtime.spawn("peer stream", Talk::new(Arc::clone(hub), session, framed).run());
+            Ok(())
+        }
+        Theirs::Later => Err("our own stream was first".to_owned()),
+        Theirs::Unclear => Err("another run of that node may be alive".to_owned()),
+        Theirs::Second { is_news } => {
+            if is_news {
+                tracing::error!(
+                    node = %node.to_hex(),
+                    ?path,
+                    "two processes use the key of one member: a home was copied, and both copies run; the second is \
+                     not let in"
+                );
+            }
+            framed.say_hello(SECOND).await.map_err(|error| error.to_string())
+        }
     }
-    // The hello is the first frame of the stream's own task: nothing goes out before it.
-    session.outbox.plain(Kind::Hello, 0);
-    hub.runtime.spawn("peer stream", Talk::new(Arc::clone(hub), session, framed).run());
-    Ok(())
-}
-
-fn agree(hub: &Hub, peer: &PeerId, session: &Arc<Session>) -> bool {
-    hub.install_theirs(peer, session)
 }

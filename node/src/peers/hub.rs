@@ -27,6 +27,7 @@ use super::{
     patience::Patience,
     receiving::Receiving,
     session::Session,
+    twin::{self, Claim, Rival},
     wire::{Address, Status},
 };
 use crate::{
@@ -43,6 +44,8 @@ const HELLOS: usize = 256;
 pub(super) struct Hub {
     pub(super) me: PeerId,
     pub(super) identity: Identity,
+    /// Which run of this node this is.
+    pub(super) run: u64,
     pub(super) patience: Patience,
     pub(super) runtime: Runtime,
     pub(super) dialer: Dialer,
@@ -56,6 +59,21 @@ pub(super) struct Hub {
     nodes: Mutex<BTreeMap<Identity, Node>>,
     reachable: watch::Sender<Arc<BTreeSet<Identity>>>,
     wishes: AtomicU64,
+    /// Who knows another process with this node's key.
+    second: watch::Sender<Option<Identity>>,
+}
+
+/// What becomes of a hello that a peer has said on a stream it opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Theirs {
+    /// The stream is in use from now on.
+    Installed,
+    /// Ours goes first.
+    Later,
+    /// Another run of its node may be alive.
+    Unclear,
+    /// Another run of its node is alive. Says whether that is news.
+    Second { is_news: bool },
 }
 
 /// A colony of this node.
@@ -73,6 +91,8 @@ struct Node {
     addresses: watch::Sender<Option<Vec<Multiaddr>>>,
     /// Who wants to reach it, and where they know it to be.
     wishes: BTreeMap<Wish, Vec<Multiaddr>>,
+    /// Another run that wanted to take this one's place.
+    rival: Option<Rival>,
     /// Ends our own hello on a stream we opened, if we have said it and wait.
     hello: Option<CancellationToken>,
     /// Whether a task sees to it that there is a stream.
@@ -106,6 +126,7 @@ impl Hub {
         Arc::new(Self {
             me,
             identity,
+            run: u64::from_le_bytes(runtime.random()) >> 1,
             patience,
             runtime,
             dialer,
@@ -116,6 +137,7 @@ impl Hub {
             nodes: Mutex::default(),
             reachable: watch::Sender::new(Arc::default()),
             wishes: AtomicU64::new(0),
+            second: watch::Sender::new(None),
         })
     }
 
@@ -272,19 +294,41 @@ impl Hub {
         true
     }
 
-    /// A peer has said hello on a stream it opened. Says whether we agree; then the stream is in use from now on.
-    pub(super) fn install_theirs(&self, peer: &PeerId, session: &Arc<Session>) -> bool {
+    /// A peer has said hello on a stream it opened.
+    pub(super) fn install_theirs(&self, peer: &PeerId, session: &Arc<Session>) -> Theirs {
         let mut nodes = lock(&self.nodes);
         let node = nodes.entry(session.peer).or_insert_with(Node::new);
         if self.closing.is_cancelled() || (node.hello.is_some() && self.me < *peer) {
             tidy(&mut nodes, &session.peer);
-            return false;
+            return Theirs::Later;
+        }
+        let current = node.session.borrow().as_ref().filter(|current| current.is_alive()).cloned();
+        let current = current.map(|current| (current.run, current.heard()));
+        let (now, settle) = (self.runtime.elapsed(), self.patience.silence / 2);
+        match twin::judge(current, &mut node.rival, session.run, now, settle) {
+            Claim::Unclear => return Theirs::Unclear,
+            Claim::Second { is_news } => return Theirs::Second { is_news },
+            Claim::Good => {}
         }
         if let Some(hello) = node.hello.take() {
             hello.cancel();
         }
         self.install(&mut nodes, session);
-        true
+        Theirs::Installed
+    }
+
+    /// A peer says that another process with this node's key is alive.
+    pub(super) fn found_second(&self, by: &Identity) {
+        tracing::error!(
+            seen_by = %by.to_hex(),
+            "another process uses this node's key and takes part already: a home was copied, and both copies run; this \
+             one is not heard"
+        );
+        self.second.send_replace(Some(*by));
+    }
+
+    pub(super) fn second(&self) -> watch::Receiver<Option<Identity>> {
+        self.second.subscribe()
     }
 
     fn install(&self, nodes: &mut BTreeMap<Identity, Node>, session: &Arc<Session>) {
@@ -344,6 +388,7 @@ impl Node {
             session: watch::Sender::new(None),
             addresses: watch::Sender::new(None),
             wishes: BTreeMap::new(),
+            rival: None,
             hello: None,
             is_attended: false,
         }

@@ -22,6 +22,7 @@ mod sending;
 mod serve;
 mod session;
 mod talk;
+mod twin;
 mod whereabouts;
 mod wire;
 
@@ -175,6 +176,12 @@ impl Peers {
     /// Shows connections other than those of nodes from now on. Said once.
     pub fn see(&self, network: reach::Handle) {
         self.hub.network.set(network).ok();
+    }
+
+    /// Who knows another process with this node's key, once somebody does. This one is not heard by its colonies then.
+    #[must_use]
+    pub fn second(&self) -> watch::Receiver<Option<Identity>> {
+        self.hub.second()
     }
 
     /// Ends all streams, dials nobody any more and lets go of every colony.

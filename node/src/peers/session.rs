@@ -19,6 +19,8 @@ use super::{PathInfo, outbox::Outbox};
 pub(super) struct Session {
     /// Who is at the other end.
     pub(super) peer: Identity,
+    /// Which run of the peer's node it is.
+    pub(super) run: u64,
     /// The connection that carries it.
     pub(super) connection: ConnectionId,
     /// What waits to be sent.
@@ -41,6 +43,7 @@ impl Session {
     /// A stream that begins `now`.
     pub(super) fn new(
         peer: Identity,
+        run: u64,
         connection: ConnectionId,
         path: Path,
         now: Duration,
@@ -48,6 +51,7 @@ impl Session {
     ) -> Arc<Self> {
         Arc::new(Self {
             peer,
+            run,
             connection,
             outbox: Arc::default(),
             end: closing.child_token(),

@@ -4,8 +4,8 @@
 //! process shares its spec - and leaves encoding to the caller. Answers are those of this node's applied state: on the
 //! coordinator everything acknowledged, on another member perhaps a little older.
 //!
-//! What may never happen: an answer to somebody who may not read, except to [`Query::Status`]; a page larger than its
-//! bounds; a lock held while bytes are encoded or the disk is read.
+//! What may never happen: an answer to somebody who may not read, except to [`Query::Status`] by
+//! one who was a member; a page larger than its bounds; a lock held while bytes are encoded or the disk is read.
 
 mod page;
 mod select;
@@ -73,6 +73,7 @@ impl Desk {
     /// [`Refusal::Storage`] if the archive cannot be read.
     pub fn answer(&self, by: &Identity, query: &Query) -> Result<Answer, Refusal> {
         if matches!(query, Query::Status) {
+            self.may_ask_status(by)?;
             return Ok(Answer::Status(Box::new(self.status()?)));
         }
         self.authorise(by)?;
@@ -105,6 +106,20 @@ impl Desk {
                 Ok(Answer::Explanation(Box::new(self.colony()?.explain(&process))))
             }
         }
+    }
+
+    /// Whether somebody may ask questions, as far as is known here.
+    pub(crate) fn may_read(&self, by: &Identity) -> bool {
+        self.colony().is_ok_and(|colony| colony.may_read(by).is_ok())
+    }
+
+    /// Who was sent away may ask whether its vote is still needed, and where nothing is known yet anybody may.
+    fn may_ask_status(&self, by: &Identity) -> Result<(), Refusal> {
+        let colony = self.colony()?;
+        if colony.is_known(by) || !self.consensus.has_members() || *by == self.node {
+            return Ok(());
+        }
+        colony.may_read(by)
     }
 
     /// All members as this node sees them.

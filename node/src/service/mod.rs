@@ -7,6 +7,7 @@
 //! What may never happen: a payload looked at before its signature was checked; work on the task that calls; a request
 //! without an answer.
 
+mod admission;
 mod check;
 mod forward;
 mod route;
@@ -37,10 +38,11 @@ pub use route::{Forwarder, Forwarding};
 use crate::{
     consensus::Consensus,
     coordinator::Coordinator,
-    net::{Handler, Handling, PeerId},
+    net::{Caller, Handler, Handling},
     query::Desk,
     runtime::{Busy, Runtime},
 };
+use admission::Admission;
 use check::Ask;
 use forward::Forwarded;
 use route::{Errand, Route};
@@ -69,6 +71,12 @@ impl Colony {
     /// Why this node takes no part in the colony any more.
     fn ended(&self) -> Option<Refusal> {
         self.ended.get().cloned()
+    }
+
+    /// Whether somebody takes part in the colony, as far as is known here. A node that knows no members yet tells nobody
+    /// apart.
+    fn has(&self, who: &Identity) -> bool {
+        self.desk.may_read(who) || self.consensus.member(who).is_some() || !self.consensus.has_members()
     }
 
     /// Answers a question from what is applied here; a watch first waits for news. Reading and encoding take time, up
@@ -110,6 +118,8 @@ struct Shared {
     requests: TaskTracker,
     /// Who signed lately.
     signers: Signers,
+    /// How often who asked what.
+    admission: Admission,
 }
 
 impl Service {
@@ -125,6 +135,7 @@ impl Service {
                 runtime,
                 requests,
                 signers: Signers::default(),
+                admission: Admission::default(),
             }),
         }
     }
@@ -154,17 +165,19 @@ impl Service {
         self.shared.requests.wait().await;
     }
 
-    /// Carries out one request, which `deliverer` sent, here or at the member that coordinates.
-    pub async fn answer(&self, deliverer: PeerId, request: Vec<u8>) -> Vec<u8> {
+    /// Carries out one request, which `from` delivered, here or at the member that coordinates.
+    pub async fn answer(&self, from: Arc<Caller>, request: Vec<u8>) -> Vec<u8> {
         let _under_way = self.shared.requests.token();
         let arrived = self.shared.runtime.elapsed();
         let checked = self.check(move |service| {
             let signers = &service.shared.signers;
             let (by, opened) =
-                check::open(request, |signature, digest| signers.recover(deliverer, signature, digest))?;
+                check::open(request, |signature, digest| signers.recover(from.peer(), signature, digest))?;
             let colony = service.colony(&opened.body().colony)?;
-            let node = service.shared.node;
-            Ok((colony, check::body(by, opened, &node, service.shared.runtime.now())?))
+            let Shared { node, runtime, admission, .. } = &*service.shared;
+            let checked = check::body(by, opened, node, runtime.now())?;
+            admission.admit(&from, &colony, &checked, runtime.elapsed())?;
+            Ok((colony, checked))
         });
         let (colony, checked) = match checked.await {
             Ok(checked) => checked,
@@ -248,9 +261,14 @@ impl Service {
 }
 
 impl Handler for Service {
-    fn handle(&self, from: PeerId, request: Vec<u8>) -> Handling {
+    fn handle(&self, from: Arc<Caller>, request: Vec<u8>) -> Handling {
         let service = self.clone();
         Box::pin(async move { service.answer(from, request).await })
+    }
+
+    fn is_member(&self, who: &Identity) -> bool {
+        let starting = !self.shared.expected.read().unwrap_or_else(PoisonError::into_inner).is_empty();
+        starting || self.colonies().values().any(|colony| colony.has(who))
     }
 
     fn overloaded(&self) -> Vec<u8> {

@@ -12,13 +12,13 @@ use colony_node::{
     announcements::listen,
     client::{Answering, Client, Remote, Transport},
     executor::NoopExecutor,
-    net::{Handler, Handling, NetConfig, NetLimits, Network, PeerId},
+    net::{Caller, Handler, Handling, NetConfig, NetLimits, Network},
 };
 use colony_protocol::{
     announcement::Listener,
     codec,
     envelope::{Body, Signed},
-    identity::SecretKey,
+    identity::{Identity, SecretKey},
     model::{Name, State},
     query::{Query, Selector},
     reply::Answer,
@@ -61,7 +61,11 @@ impl Transport for Counting {
 struct Mute;
 
 impl Handler for Mute {
-    fn handle(&self, _from: PeerId, _request: Vec<u8>) -> Handling {
+    fn is_member(&self, _who: &Identity) -> bool {
+        true
+    }
+
+    fn handle(&self, _from: Arc<Caller>, _request: Vec<u8>) -> Handling {
         Box::pin(std::future::ready(Vec::new()))
     }
 
@@ -95,6 +99,7 @@ impl Crowd {
             limits: NetLimits::default(),
             relay: false,
             lab: false,
+            tls: None,
         };
         let swarm = Network::start(config, Arc::new(Mute), runtime.clone()).await.unwrap();
         let nodes = followers.iter().map(|number| trio.node(*number).unwrap());

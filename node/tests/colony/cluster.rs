@@ -110,6 +110,7 @@ impl Cluster {
             data: Data::Directory(self.path(name)),
             listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
             relay: false,
+            tls: None,
             timing: Timing::Local,
             replace_after: REPLACE_AFTER,
             log_kept: LOG_KEPT,

@@ -59,6 +59,7 @@ pub(crate) fn config(data: Data) -> NodeConfig {
         data,
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
         relay: false,
+        tls: None,
         timing: Timing::Local,
         replace_after: REPLACE_AFTER,
         log_kept: LOG_KEPT,

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
 mod announced;
+mod clock;
 mod cluster;
 mod doctor;
 mod failover;

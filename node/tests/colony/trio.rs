@@ -146,6 +146,7 @@ impl Trio {
             data: Data::Directory(seat.directory.path().to_owned()),
             listen: vec![seat.listen.clone()],
             relay: false,
+            tls: None,
             timing: Timing::Local,
             replace_after: REPLACE_AFTER,
             log_kept: LOG_KEPT,

@@ -277,6 +277,7 @@ fn node(key: SecretKey, bootstrap: Vec<Multiaddr>, colonies: Vec<ColonyConfig>) 
         relay: false,
         bootstrap,
         lab: false,
+        tls: None,
         colonies,
     }
 }

@@ -6,6 +6,7 @@
     reason = "tests measure by the real clock and fail loudly"
 )]
 
+mod bounds;
 mod calls;
 mod discovery;
 mod endpoint;
@@ -14,3 +15,4 @@ mod gossip;
 mod peers;
 mod reach;
 mod support;
+mod transports;

@@ -44,6 +44,7 @@ async fn side(key: SecretKey, listen: &[Multiaddr], relay: bool, runtime: &Runti
         limits: NetLimits::default(),
         relay,
         lab: false,
+        tls: None,
     };
     let network =
         Network::start_with(config, Arc::new(Echo::default()), door, runtime.clone()).await.unwrap();

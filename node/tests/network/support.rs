@@ -10,10 +10,10 @@ use std::{
 
 use colony_node::{
     client::{Mode, Remote, Transport as _, TransportError},
-    net::{Handler, Handling, Multiaddr, NetConfig, NetError, NetLimits, Network, PeerId},
+    net::{Caller, Handler, Handling, Multiaddr, NetConfig, NetError, NetLimits, Network, Tls},
     runtime::{Runtime, Tokio},
 };
-use colony_protocol::identity::SecretKey;
+use colony_protocol::identity::{Identity, SecretKey};
 
 /// Both protocols.
 pub(crate) const MODES: [Mode; 2] = [Mode::Stream, Mode::PerRequest];
@@ -24,11 +24,14 @@ pub(crate) const QUIC: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
 /// Ample for any call here.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Answers with what it was asked. `sleep:` in front takes a while, `forever` never ends.
+/// Answers with what it was asked. `sleep:` in front takes a while, `forever` never ends, `vouch` makes a member of a
+/// stranger.
 #[derive(Debug, Default)]
 pub(crate) struct Echo {
     /// Requests under way.
     pub(crate) under_way: Arc<AtomicUsize>,
+    /// Whether everybody is a stranger; otherwise everybody is a member.
+    pub(crate) strangers: bool,
 }
 
 /// Counts a request until it is dropped.
@@ -41,7 +44,10 @@ impl Drop for UnderWay {
 }
 
 impl Handler for Echo {
-    fn handle(&self, _from: PeerId, request: Vec<u8>) -> Handling {
+    fn handle(&self, from: Arc<Caller>, request: Vec<u8>) -> Handling {
+        if request == b"vouch" {
+            from.vouch();
+        }
         self.under_way.fetch_add(1, Ordering::SeqCst);
         let counted = UnderWay(Arc::clone(&self.under_way));
         Box::pin(async move {
@@ -56,6 +62,10 @@ impl Handler for Echo {
         })
     }
 
+    fn is_member(&self, _who: &Identity) -> bool {
+        !self.strangers
+    }
+
     fn overloaded(&self) -> Vec<u8> {
         b"busy".to_vec()
     }
@@ -67,10 +77,22 @@ pub(crate) async fn start(
     limits: NetLimits,
     runtime: &Runtime,
 ) -> Result<(Network, Arc<Echo>), NetError> {
-    let echo = Arc::new(Echo::default());
+    start_echo(Echo::default(), addresses, None, limits, runtime).await
+}
+
+/// A node that answers with `echo`, and shows a certificate if it has one.
+pub(crate) async fn start_echo(
+    echo: Echo,
+    addresses: &[&str],
+    tls: Option<Tls>,
+    limits: NetLimits,
+    runtime: &Runtime,
+) -> Result<(Network, Arc<Echo>), NetError> {
+    let echo = Arc::new(echo);
     let config = NetConfig {
         key: SecretKey::derive(&runtime.random::<32>()),
         listen: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+        tls,
         limits,
         relay: false,
         lab: false,

@@ -89,7 +89,8 @@ impl Colony {
     }
 
     /// Whether `by` has a part in the colony, or once had.
-    pub(super) fn is_known(&self, by: &Identity) -> bool {
+    #[must_use]
+    pub fn is_known(&self, by: &Identity) -> bool {
         *by == self.id
             || self.members.users.contains_key(by)
             || self.members.executors.contains_key(by)

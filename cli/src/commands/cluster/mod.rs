@@ -211,6 +211,7 @@ fn config(plan: &Plan, index: usize) -> Option<NodeConfig> {
         data: seat.data.clone(),
         listen: seat.listen.clone(),
         relay: false,
+        tls: None,
         timing: Timing::Local,
         replace_after: REPLACE_AFTER,
         log_kept: LOG_KEPT,

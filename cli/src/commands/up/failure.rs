@@ -5,6 +5,8 @@ use colony_node::{
     node::{OpenColonyError, OpenError, StartError},
 };
 
+use colony_protocol::identity::Identity;
+
 use crate::{
     args::RoleWord,
     context::{Home, Joined, NodeFile},
@@ -33,6 +35,18 @@ fn in_use(home: &Home) -> Failure {
     };
     Failure::new(format!("the data directory {} is in use by {other}", home.data().display()))
         .hint(Hint::Status)
+}
+
+/// Another process uses this node's key, and was there before.
+pub(super) fn second(by: &Identity, home: &Home) -> Failure {
+    Failure::new(format!(
+        "another process with this node's key takes part already, and member {:.12} hears it: a home was copied, and both \
+         copies run. A node must not vote twice, so this one stops. To have two nodes, move {} away here and join with a \
+         ticket of its own",
+        by.to_hex(),
+        home.path().display()
+    ))
+    .hint(Hint::Invite { role: RoleWord::Voter.as_str(), name: None })
 }
 
 /// The node may have forgotten what it voted for, so it must come back as somebody new.

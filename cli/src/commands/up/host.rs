@@ -1,7 +1,9 @@
 //! This home's node, made from what the home says about it.
 
+use std::path::Path;
+
 use colony_node::{
-    net::Multiaddr,
+    net::{Multiaddr, Tls},
     node::{ColonyConfig, Data, KnownPeer, Node, NodeConfig},
 };
 use colony_protocol::{
@@ -13,8 +15,8 @@ use colony_protocol::{
 use super::failure;
 use crate::{
     app::App,
-    args::UpArgs,
-    context::{Home, Joined, NodeFile, Peer},
+    args::{PlaceArgs, UpArgs},
+    context::{Home, Joined, NodeFile, Peer, TlsFiles},
     error::Failure,
     place::{self, Place},
 };
@@ -57,15 +59,22 @@ impl Host {
         let places = place::settle(&asked.place.listen, &file.listen, &app.runtime)?;
         file.listen = places.iter().map(ToString::to_string).collect();
         file.timing = asked.place.timing.unwrap_or(file.timing);
+        let tls = secure(&asked.place, &mut file, &places)?;
         let listen = match doors {
             Doors::Open => places.iter().map(Place::address).collect::<Result<_, _>>()?,
             Doors::Shut => Vec::new(),
         };
+        if listen.is_empty() && doors == Doors::Open {
+            return Err(Failure::usage(
+                "this machine has no address of the kind to listen at: --listen MULTIADDR",
+            ));
+        }
         let config = NodeConfig {
             key: key.clone(),
             data: Data::Directory(home.data()),
             listen,
             relay: asked.place.relay,
+            tls,
             timing: file.timing.into(),
             replace_after: asked.replace_after,
             log_kept: asked.log_kept,
@@ -105,6 +114,25 @@ fn bootstrap(asked: &[String]) -> Result<Vec<Multiaddr>, Failure> {
 pub(super) fn as_texts(addresses: &[Multiaddr]) -> Addresses {
     let texts = addresses.iter().map(|address| Text::cut(&address.to_string()));
     List::new(texts.take(ADDRESSES_MAX).collect()).unwrap_or_default()
+}
+
+/// The certificate to show at the places that need one, from the files named now or last time.
+pub(in crate::commands) fn secure(
+    asked: &PlaceArgs,
+    file: &mut NodeFile,
+    places: &[Place],
+) -> Result<Option<Tls>, Failure> {
+    if let (Some(certificate), Some(key)) = (&asked.tls_cert, &asked.tls_key) {
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        file.tls = Some(TlsFiles { certificate: absolute(certificate), key: absolute(key) });
+    }
+    let Some(place) = places.iter().find(|place| place.is_secure()) else { return Ok(None) };
+    let Some(TlsFiles { certificate, key }) = &file.tls else {
+        return Err(Failure::usage(format!(
+            "--listen {place}: /tls/ws needs a certificate: --tls-cert FILE --tls-key FILE"
+        )));
+    };
+    Tls::read(certificate, key).map(Some).map_err(|error| Failure::usage(error.to_string()))
 }
 
 /// What the node is told about a colony of the home.

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use self::{colony::Lodger, ready::Announcement};
 pub(super) use self::{
     failure::of_start as start_failure,
-    host::{Doors, Host, config, peer},
+    host::{Doors, Host, config, peer, secure},
 };
 use crate::{
     app::App,
@@ -186,6 +186,9 @@ async fn until_stopped(
             output::report(&failure, &app.flags);
         }
         explain(app, host, &mut partings);
+        if let Some(by) = host.node.second() {
+            return Err(failure::second(&by, &host.home));
+        }
         if let Some(why) = broken(app, host, stop).await {
             return Err(Failure::new(format!("the node stopped: {why}; what was acknowledged is kept")));
         }

@@ -8,7 +8,7 @@ use libp2p::{
     Multiaddr, PeerId, Swarm,
     core::upgrade::Version,
     identity::Keypair,
-    noise, ping, relay,
+    ping, relay,
     request_response::{self, OutboundRequestId, ProtocolSupport},
     swarm::{NetworkBehaviour, SwarmEvent, behaviour::toggle::Toggle},
 };
@@ -23,7 +23,7 @@ use crate::{
         calls::{self, OpensStreams, is_relayed},
         codec::{Codec, Request},
         streams,
-        transport::{is_quic, transport, with_circuits},
+        transport::{Kinds, TransportError as NoTransport, transport, with_circuits},
     },
     runtime::Runtime,
 };
@@ -95,13 +95,13 @@ fn swarm(
     addresses: &[Multiaddr],
     codec: Codec,
     runtime: &Runtime,
-) -> Result<Swarm<Behaviour>, noise::Error> {
-    // Circuits and QUIC cost time to set up, and are seldom needed.
+) -> Result<Swarm<Behaviour>, NoTransport> {
+    // What is seldom needed costs time to set up.
     let (transport, circuits) = if addresses.iter().any(is_relayed) {
-        let (transport, circuits) = with_circuits(key)?;
+        let (transport, circuits) = with_circuits(key, Kinds::of(addresses), None)?;
         (transport, Some(circuits))
     } else {
-        (transport(key, addresses.iter().any(is_quic))?, None)
+        (transport(key, Kinds::of(addresses))?, None)
     };
     let behaviour = Behaviour {
         rpc: net::rpc(codec, ProtocolSupport::Outbound),

@@ -48,6 +48,11 @@ impl Parser {
         Self { header, limit, budget, head: Vec::with_capacity(NUMBERED), body: None }
     }
 
+    /// Charges the frames that begin from now on to another budget.
+    pub(super) fn charge_to(&mut self, budget: Arc<Budget>) {
+        self.budget = budget;
+    }
+
     /// Takes bytes up to the end of one frame. Gives how many it took, and the frame if it is complete.
     pub(crate) fn take(&mut self, input: &[u8]) -> Result<(usize, Option<Frame>), FrameError> {
         let mut taken = 0;

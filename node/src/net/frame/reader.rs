@@ -3,6 +3,7 @@
 use std::{
     future::poll_fn,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -13,7 +14,10 @@ use super::{
     parser::{Parser, Stage},
     patience,
 };
-use crate::runtime::{Runtime, Task};
+use crate::{
+    net::budget::Budget,
+    runtime::{Runtime, Task},
+};
 
 /// Read at once from a connection. Small, because an idle stream keeps this much.
 const READ_BUFFER: usize = 8 * 1024;
@@ -42,6 +46,11 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     /// Reads one frame that must begin now.
     pub(crate) fn eager(io: R, parser: Parser, runtime: Runtime) -> Self {
         Self { eager: true, ..Self::new(io, parser, runtime) }
+    }
+
+    /// Charges the frames that begin from now on to another budget.
+    pub(crate) fn charge_to(&mut self, budget: Arc<Budget>) {
+        self.parser.charge_to(budget);
     }
 
     /// The next frame; `None` when the peer has closed its side between frames.

@@ -1,6 +1,6 @@
 //! The protocols that make a node reachable.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use libp2p::{
     Multiaddr, PeerId, autonat, dcutr, relay,
@@ -14,7 +14,10 @@ use super::{
     sieve::Sieve,
 };
 use crate::{
-    net::scope::{Scope, is_relayed, scope},
+    net::{
+        bounds::{MembersOnly, Standings},
+        scope::{Scope, is_relayed, scope},
+    },
     runtime::Runtime,
 };
 
@@ -42,11 +45,11 @@ const fn ports() -> Ports {
 #[derive(NetworkBehaviour)]
 pub(in crate::net) struct Behaviour {
     pub(in crate::net) client: relay::client::Behaviour,
-    pub(in crate::net) server: Toggle<relay::Behaviour>,
+    pub(in crate::net) server: MembersOnly<Toggle<relay::Behaviour>>,
     pub(in crate::net) outside: Outside,
     pub(in crate::net) dcutr: Sieve<dcutr::Behaviour>,
     pub(in crate::net) prober: Sieve<autonat::v2::client::Behaviour<StdRng>>,
-    pub(in crate::net) probed: Toggle<autonat::v2::server::Behaviour<StdRng>>,
+    pub(in crate::net) probed: MembersOnly<Toggle<autonat::v2::server::Behaviour<StdRng>>>,
     pub(in crate::net) ports: Ports,
 }
 
@@ -57,6 +60,7 @@ impl Behaviour {
         me: PeerId,
         client: relay::client::Behaviour,
         guests: Option<&Knows>,
+        standings: &Arc<Standings>,
         runtime: &Runtime,
     ) -> Self {
         let random = || StdRng::from_seed(runtime.random());
@@ -69,11 +73,14 @@ impl Behaviour {
         let probing = autonat::v2::client::Config::default().with_probe_interval(PROBE);
         Self {
             client,
-            server: server.into(),
+            server: MembersOnly::new(server.into(), Arc::clone(standings)),
             outside: Outside::default(),
             dcutr: Sieve::new(dcutr::Behaviour::new(me), may_be_punched),
             prober: Sieve::new(autonat::v2::client::Behaviour::new(random(), probing), may_be_probed),
-            probed: guests.map(|_| autonat::v2::server::Behaviour::new(random())).into(),
+            probed: MembersOnly::new(
+                guests.map(|_| autonat::v2::server::Behaviour::new(random())).into(),
+                Arc::clone(standings),
+            ),
             ports: ports(),
         }
     }

@@ -4,3 +4,4 @@ mod exchange;
 mod faults;
 pub(crate) mod side;
 mod snapshots;
+mod twins;

@@ -11,7 +11,7 @@ use std::{
 
 use colony_node::{
     consensus::{LinkError, Timing, Types},
-    net::{Handler, Handling, Multiaddr, NetConfig, NetLimits, Network},
+    net::{Caller, Handler, Handling, Multiaddr, NetConfig, NetLimits, Network, PeerId},
     peers::{Colleague, Deciding, Installing, Peers},
     runtime::Runtime,
 };
@@ -101,7 +101,7 @@ impl Colleague for Answering {
 
     fn forwarded(&self, from: Identity, request: Vec<u8>) -> Handling {
         assert!(self.hears(&from));
-        self.echo.handle(colony_node::net::PeerId::random(), request)
+        self.echo.handle(Caller::insider(PeerId::random()), request)
     }
 }
 
@@ -121,8 +121,14 @@ impl Side {
         runtime: &Runtime,
     ) -> Self {
         let (peers, door) = Peers::new(&key, Timing::Local, runtime.clone());
-        let config =
-            NetConfig { key: key.clone(), listen, limits: NetLimits::default(), relay: false, lab: false };
+        let config = NetConfig {
+            key: key.clone(),
+            listen,
+            tls: None,
+            limits: NetLimits::default(),
+            relay: false,
+            lab: false,
+        };
         let handler = Arc::new(Echo::default());
         let network = Network::start_with(config, handler, door, runtime.clone()).await.unwrap();
         let colony = Arc::new(Answering { store, ..Answering::default() });

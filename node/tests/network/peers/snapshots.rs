@@ -41,6 +41,7 @@ async fn populate(directory: &Path, runtime: &Runtime) {
         data: Data::Directory(directory.to_owned()),
         listen: Vec::new(),
         relay: false,
+        tls: None,
         timing: Timing::Local,
         replace_after: REPLACE_AFTER,
         log_kept: LOG_KEPT,
