@@ -271,6 +271,7 @@ fn node(key: SecretKey, bootstrap: Vec<Multiaddr>, colonies: Vec<ColonyConfig>) 
         key,
         data: Data::Memory,
         listen: vec![TCP.parse().unwrap()],
+        tls: None,
         timing: colony_node::consensus::Timing::Local,
         replace_after: REPLACE_AFTER,
         log_kept: LOG_KEPT,

@@ -16,7 +16,7 @@ use libp2p::{
 };
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, task::JoinHandle};
 
-use super::malice::Dice;
+use super::dice::Dice;
 
 /// A node that is busy may take a while to shake hands.
 const HANDSHAKE: Duration = Duration::from_secs(10);

@@ -1,46 +1,19 @@
 //! What can be done to a node on one stream.
 
-use std::io;
+use std::{io, time::Duration};
 
-use colony_protocol::rpc::{REQUEST_MAX, RPC_PROTOCOL, STREAM_PROTOCOL};
+use colony_protocol::rpc::REQUEST_MAX;
 use futures::{AsyncReadExt as _, AsyncWriteExt as _};
 use libp2p::core::muxing::SubstreamBox;
 
+use super::{Damage, dice::Dice, forged::Forger, others, wire};
+
 /// Well-formed frames in one go on a stream.
 const BURST: u64 = 16;
-
-/// A seeded source of everything random here (splitmix64).
-#[derive(Debug, Clone)]
-pub(super) struct Dice(u64);
-
-impl Dice {
-    pub(super) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(super) const fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `end`.
-    pub(super) const fn below(&mut self, end: u64) -> u64 {
-        self.roll() % end
-    }
-
-    pub(super) fn bytes(&mut self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| self.roll().to_le_bytes()[0]).collect()
-    }
-
-    /// Fewer than `end` bytes.
-    pub(super) fn some_bytes(&mut self, end: u64) -> Vec<u8> {
-        let len = usize::try_from(self.below(end)).unwrap();
-        self.bytes(len)
-    }
-}
+/// Between two bytes of one who is slow on purpose.
+const DRIP: Duration = Duration::from_millis(10);
+/// Bytes that one who is slow says or reads before he goes.
+const DRIPS: usize = 10;
 
 /// One way to misbehave on a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,16 +32,30 @@ pub(super) enum Malice {
     HalfBody,
     /// Not all of a header.
     HalfHeader,
+    /// A byte at a time.
+    SlowWriter,
+    /// Answers read a byte at a time.
+    SlowReader,
     /// Frames without content, and with random content.
     Nonsense,
     /// Frames of CBOR that unpacks into much more than it weighs.
     Bombs,
+    /// Requests that are almost right.
+    Forged,
+    /// Tickets that nobody made.
+    Joins,
     /// Many frames whose answers nobody reads.
     DeafEar,
+    /// Topics without end.
+    Subscriptions,
+    /// Gossip that is too large, or signed by nobody.
+    HugeGossip,
+    /// Records that are lies.
+    Poison,
 }
 
 impl Malice {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 17] = [
         Self::NoAgreement,
         Self::UnknownProtocol,
         Self::Silence,
@@ -76,43 +63,71 @@ impl Malice {
         Self::TooLong,
         Self::HalfBody,
         Self::HalfHeader,
+        Self::SlowWriter,
+        Self::SlowReader,
         Self::Nonsense,
         Self::Bombs,
+        Self::Forged,
+        Self::Joins,
         Self::DeafEar,
+        Self::Subscriptions,
+        Self::HugeGossip,
+        Self::Poison,
     ];
 
     pub(super) fn draw(dice: &mut Dice) -> Self {
-        Self::ALL[usize::try_from(dice.below(10)).unwrap()]
+        dice.one_of(&Self::ALL)
     }
 
-    /// Does it. Gives the frames sent and the answers that came.
-    pub(super) async fn inflict(self, mut stream: SubstreamBox, dice: &mut Dice) -> (u64, u64) {
+    /// Does it.
+    pub(super) async fn inflict(self, mut stream: SubstreamBox, forger: &Forger, dice: &mut Dice) -> Damage {
         let numbered = dice.below(2) == 0;
-        let bytes = self.bytes(numbered, dice);
+        let bytes = self.bytes(numbered, forger, dice);
         let frames = if self.is_burst() && numbered { BURST } else { 1 };
-        let mut answers = 0;
+        let mut damage = Damage { frames, ..Damage::default() };
         // A node that closes the stream in the middle is in its right.
-        if stream.write_all(&bytes).await.is_ok() && stream.flush().await.is_ok() {
-            if self == Self::Nonsense && agreed(&mut stream, numbered).await.is_ok() {
-                answers =
-                    read_answers(&mut stream, numbered, frames).await.unwrap_or_else(|(count, _)| count);
-            }
-            if dice.below(2) == 0 {
-                stream.close().await.ok();
+        if self == Self::SlowWriter {
+            drip(&mut stream, &bytes).await.ok();
+            return damage;
+        }
+        if stream.write_all(&bytes).await.is_err() || stream.flush().await.is_err() {
+            return damage;
+        }
+        if self.listens() && wire::agreed(&mut stream, wire::requests(numbered)).await.is_ok() {
+            for _ in 0..frames {
+                let Ok(answer) = wire::answer(&mut stream, numbered).await else { break };
+                damage.answers += 1;
+                damage.accepted += u64::from(wire::is_yes(&answer));
             }
         }
-        (frames, answers)
+        if self == Self::SlowReader {
+            sip(&mut stream).await.ok();
+        }
+        if dice.below(2) == 0 {
+            stream.close().await.ok();
+        }
+        damage
     }
 
     const fn is_burst(self) -> bool {
-        matches!(self, Self::Nonsense | Self::Bombs | Self::DeafEar)
+        matches!(
+            self,
+            Self::Nonsense | Self::Bombs | Self::Forged | Self::Joins | Self::DeafEar | Self::SlowReader
+        )
     }
 
-    fn bytes(self, numbered: bool, dice: &mut Dice) -> Vec<u8> {
+    /// Whether it waits for the answers.
+    const fn listens(self) -> bool {
+        matches!(self, Self::Nonsense | Self::Forged | Self::Joins)
+    }
+
+    fn bytes(self, numbered: bool, forger: &Forger, dice: &mut Dice) -> Vec<u8> {
         let mut out = match self {
             Self::NoAgreement => return dice.some_bytes(2000),
-            Self::UnknownProtocol => return agreement("/colony/evil/1"),
-            _ => agreement(if numbered { STREAM_PROTOCOL } else { RPC_PROTOCOL }),
+            Self::UnknownProtocol => return wire::agreement("/colony/evil/1"),
+            Self::Subscriptions | Self::HugeGossip => wire::agreement(dice.one_of(&wire::GOSSIP)),
+            Self::Poison => wire::agreement(wire::KADEMLIA),
+            _ => wire::agreement(wire::requests(numbered)),
         };
         let number = numbered.then(|| dice.below(4));
         match self {
@@ -120,28 +135,34 @@ impl Malice {
             Self::Noise => out.extend(dice.some_bytes(4096)),
             Self::TooLong => {
                 let lengths = [u32::MAX, u32::MAX / 2, u32::try_from(REQUEST_MAX).unwrap() + 1];
-                header(&mut out, lengths[usize::try_from(dice.below(3)).unwrap()], number);
+                wire::header(&mut out, dice.one_of(&lengths), number);
                 out.extend(dice.some_bytes(64));
             }
-            Self::HalfBody => {
+            Self::HalfBody | Self::SlowWriter => {
                 let body = dice.some_bytes(4096);
                 let more = u32::try_from(body.len() as u64 + 1 + dice.below(900_000)).unwrap();
-                header(&mut out, more, number);
+                wire::header(&mut out, more, number);
                 out.extend(body);
             }
             Self::HalfHeader => {
                 let mut whole = Vec::new();
-                header(&mut whole, 100, number);
-                let part = usize::try_from(1 + dice.below(whole.len() as u64 - 1)).unwrap();
+                wire::header(&mut whole, 100, number);
+                let part = 1 + dice.place(whole.len() - 1);
                 out.extend(&whole[..part]);
             }
-            Self::Nonsense | Self::Bombs | Self::DeafEar => {
+            Self::Subscriptions => out.extend(others::subscriptions(dice)),
+            Self::HugeGossip => out.extend(others::huge_gossip(dice)),
+            Self::Poison => out.extend(others::poison(forger.colony().as_bytes(), dice)),
+            burst => {
                 for _ in 0..if numbered { BURST } else { 1 } {
-                    let body = if self == Self::Bombs { bomb(dice) } else { dice.some_bytes(2000) };
+                    let body = match burst {
+                        Self::Bombs => bomb(dice),
+                        Self::Forged | Self::SlowReader => forger.request(dice),
+                        Self::Joins => forger.join(dice),
+                        _ => dice.some_bytes(2000),
+                    };
                     // The same few numbers again and again: a node must not mind.
-                    let number = numbered.then(|| dice.below(4));
-                    header(&mut out, u32::try_from(body.len()).unwrap(), number);
-                    out.extend(body);
+                    wire::frame(&mut out, &body, numbered.then(|| dice.below(4)));
                 }
             }
         }
@@ -149,44 +170,25 @@ impl Malice {
     }
 }
 
-/// Proposes a protocol as multistream-select wants it, without waiting for consent.
-fn agreement(protocol: &str) -> Vec<u8> {
-    let mut out = b"\x13/multistream/1.0.0\n".to_vec();
-    out.push(u8::try_from(protocol.len() + 1).unwrap());
-    out.extend(protocol.as_bytes());
-    out.push(b'\n');
-    out
-}
-
-/// Reads the node's consent.
-async fn agreed(stream: &mut SubstreamBox, numbered: bool) -> io::Result<()> {
-    let expected = agreement(if numbered { STREAM_PROTOCOL } else { RPC_PROTOCOL });
-    let mut said = vec![0; expected.len()];
-    stream.read_exact(&mut said).await?;
-    if said == expected { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
-}
-
-/// Reads answers; gives how many, also when the stream ends early.
-async fn read_answers(
-    stream: &mut SubstreamBox,
-    numbered: bool,
-    frames: u64,
-) -> Result<u64, (u64, io::Error)> {
-    for count in 0..frames {
-        let mut head = vec![0; if numbered { 12 } else { 4 }];
-        stream.read_exact(&mut head).await.map_err(|error| (count, error))?;
-        let len = u32::from_be_bytes([head[0], head[1], head[2], head[3]]);
-        let mut body = vec![0; usize::try_from(len).unwrap()];
-        stream.read_exact(&mut body).await.map_err(|error| (count, error))?;
+/// Says the beginning at once and then a byte at a time.
+async fn drip(stream: &mut SubstreamBox, bytes: &[u8]) -> io::Result<()> {
+    let (head, rest) = bytes.split_at(bytes.len().min(60));
+    stream.write_all(head).await?;
+    for byte in rest.iter().take(DRIPS) {
+        stream.write_all(&[*byte]).await?;
+        stream.flush().await?;
+        tokio::time::sleep(DRIP).await;
     }
-    Ok(frames)
+    Ok(())
 }
 
-fn header(out: &mut Vec<u8>, len: u32, number: Option<u64>) {
-    out.extend(len.to_be_bytes());
-    if let Some(number) = number {
-        out.extend(number.to_be_bytes());
+/// Reads a byte at a time.
+async fn sip(stream: &mut SubstreamBox) -> io::Result<()> {
+    for _ in 0..DRIPS {
+        stream.read_exact(&mut [0]).await?;
+        tokio::time::sleep(DRIP).await;
     }
+    Ok(())
 }
 
 /// CBOR that is small and claims to be large, or unpacks into much.
