@@ -278,7 +278,6 @@ fn node(key: SecretKey, bootstrap: Vec<Multiaddr>, colonies: Vec<ColonyConfig>) 
         relay: false,
         bootstrap,
         lab: false,
-        tls: None,
         colonies,
     }
 }
