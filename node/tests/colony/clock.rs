@@ -87,9 +87,9 @@ fn words(refused: Result<impl std::fmt::Debug, ClientError>) -> String {
 async fn requests_of_a_clock_an_hour_off_are_refused_and_the_clock_is_named() {
     let lab = Lab::in_memory().await;
     let early = words(within("ahead", member(&lab, ahead).command(&Command::Pause)).await);
-    assert!(early.contains("in the future; is the sender's clock right?"), "{early}");
+    assert!(early.contains("in the future; this machine's clock"), "{early}");
     let late = words(within("behind", member(&lab, behind).command(&Command::Pause)).await);
-    assert!(late.contains("ago; is the sender's clock right?"), "{late}");
+    assert!(late.contains("ago; this machine's clock"), "{late}");
     lab.stop().await;
 }
 
