@@ -75,7 +75,7 @@ struct Call {
 
 impl Remote {
     /// A connection that is made when the first request is sent, and again whenever it broke. Addresses that end in
-    /// the same peer id lead to one node, and those without one as well.
+    /// the same peer id lead to one node; each address without one is a node of its own.
     #[must_use]
     pub fn connect(addresses: Vec<Multiaddr>, runtime: Runtime) -> Self {
         Self::connect_with(addresses, Mode::default(), runtime)

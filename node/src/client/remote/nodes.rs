@@ -34,6 +34,12 @@ struct Node {
 }
 
 impl Node {
+    /// Whether it is this peer. Behind each address that names none stands somebody else: were they one, a silent one
+    /// would keep us from the others.
+    fn is_at(&self, peer: Option<PeerId>, address: &Multiaddr) -> bool {
+        self.peer == peer && (peer.is_some() || self.addresses.contains(address))
+    }
+
     fn learn(&mut self, address: Multiaddr) {
         if self.addresses.len() < ADDRESSES_MAX && !self.addresses.contains(&address) {
             self.addresses.push(address);
@@ -53,7 +59,7 @@ impl Nodes {
         for address in addresses {
             let peer = peer_in(&address);
             let room = self.list.len() < NODES_MAX;
-            match self.list.iter_mut().find(|node| node.peer == peer) {
+            match self.list.iter_mut().find(|node| node.is_at(peer, &address)) {
                 Some(node) => node.learn(address),
                 None if room => {
                     self.list.push(Node { peer, addresses: vec![address], way: None });
@@ -105,17 +111,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_node_has_its_turn_and_addresses_without_a_peer_are_one() {
+    async fn each_node_has_its_turn_and_each_address_without_a_peer_is_a_node() {
         let (one, other) = (PeerId::random(), PeerId::random());
         let mut nodes = Nodes::default();
         nodes.learn(vec![address(1, Some(one)), address(2, Some(one)), address(3, Some(other))]);
         assert_eq!(nodes.len(), 2);
-        nodes.learn(vec![address(4, None), address(5, None), address(1, Some(one))]);
-        assert_eq!(nodes.len(), 3);
+        nodes.learn(vec![address(4, None), address(5, None), address(1, Some(one)), address(4, None)]);
+        assert_eq!(nodes.len(), 4);
 
         let runtime = Runtime::new(Tokio::new());
         let mut tried = BTreeSet::new();
-        for expected in [0, 1, 2] {
+        for expected in [0, 1, 2, 3] {
             let (place, _) = nodes.next(&tried, &Means::Own(Mode::default()), &runtime).unwrap();
             assert_eq!(place, expected);
             tried.insert(place);
@@ -128,6 +134,7 @@ mod tests {
         assert_eq!(nodes.current, 1);
         nodes.leave(1);
         nodes.leave(2);
+        nodes.leave(3);
         assert_eq!(nodes.current, 0);
     }
 }
