@@ -194,6 +194,9 @@ impl<'de, const N: usize> Deserialize<'de> for Bytes<N> {
 pub struct List<T, const N: usize>(Vec<T>);
 
 impl<T, const N: usize> List<T, N> {
+    /// Most elements.
+    pub const MAX: usize = N;
+
     /// Checks the length and wraps the elements.
     ///
     /// # Errors

@@ -5,12 +5,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    bounded::{List, Text},
+    bounded::{Json, List, Text},
     charter::SignedDelegation,
     codec::{self, CodecError},
     model::{
-        Attribute, Capabilities, Errors, Executor, FunctionSpec, LogLine, Name, ProcessId, State, User,
-        Values, WorkflowId, WorkflowSpec, is_default,
+        Attribute, Capabilities, CronId, Errors, Executor, FunctionSpec, GeneratorId, LogLine, Name, NewCron,
+        NewGenerator, Policy, ProcessId, State, User, Values, WorkflowId, WorkflowSpec, is_default,
         member::{Addresses, NewMember, Role},
     },
     ticket::SignedTicket,
@@ -206,6 +206,49 @@ pub enum Command {
     Pause,
     /// Undoes [`Command::Pause`]. Owner only.
     Resume,
+
+    /// Adds a workflow that starts by schedule.
+    AddCron {
+        /// The cron.
+        cron: NewCron,
+    },
+    /// Removes a cron; what it started goes on. Whoever made it, or the owner.
+    RemoveCron {
+        /// The cron.
+        cron: CronId,
+    },
+    /// Starts a cron's workflow now; its schedule stays.
+    RunCron {
+        /// The cron.
+        cron: CronId,
+    },
+    /// Adds a workflow that starts when enough arguments were packed.
+    AddGenerator {
+        /// The generator.
+        generator: NewGenerator,
+    },
+    /// Removes a generator and the arguments that wait in it. Whoever made it, or the owner.
+    RemoveGenerator {
+        /// The generator.
+        generator: GeneratorId,
+    },
+    /// Adds arguments to a generator, in this order, and starts whatever they are enough for.
+    Pack {
+        /// The generator.
+        generator: GeneratorId,
+        /// The arguments.
+        args: List<Json, BATCH_MAX>,
+    },
+    /// Adds lines to the calling executor's own log, which belongs to no process.
+    AddExecutorLog {
+        /// The lines.
+        lines: List<LogLine, BATCH_MAX>,
+    },
+    /// Says how long finished work is kept; it replaces what was said before. Owner only.
+    SetPolicy {
+        /// The policy.
+        policy: Policy,
+    },
 }
 
 /// One piece of work to queue.
@@ -331,6 +374,14 @@ impl Command {
             Self::Delegate { .. } => "delegate",
             Self::Pause => "pause",
             Self::Resume => "resume",
+            Self::AddCron { .. } => "add-cron",
+            Self::RemoveCron { .. } => "remove-cron",
+            Self::RunCron { .. } => "run-cron",
+            Self::AddGenerator { .. } => "add-generator",
+            Self::RemoveGenerator { .. } => "remove-generator",
+            Self::Pack { .. } => "pack",
+            Self::AddExecutorLog { .. } => "add-executor-log",
+            Self::SetPolicy { .. } => "set-policy",
         }
     }
 

@@ -17,6 +17,7 @@
 //! * [`command`], [`query`], [`reply`] - what a member may ask and what it is told;
 //! * [`model`] - the nouns: function specs, processes, executors, workflows, members;
 //! * [`validate`] - what a spec must satisfy before it becomes work;
+//! * [`schedule`] - when crons run: expressions, descriptors, time zones, intervals;
 //! * [`units`] - amounts of CPU, memory and time as people write them;
 //! * [`colony`] - the deterministic state machine that decides everything about the queue.
 
@@ -36,6 +37,7 @@ pub mod rendezvous;
 pub mod reply;
 pub mod request;
 pub mod rpc;
+pub mod schedule;
 pub mod ticket;
 pub mod time;
 pub mod units;

@@ -6,7 +6,7 @@ use crate::{
     bounded::Text,
     codec::{self, CodecError},
     model::{Name, ProcessId, State, WorkflowId},
-    time::Span,
+    time::{Span, Timestamp},
 };
 
 /// Most rows one answer carries; more is a matter of paging.
@@ -79,6 +79,70 @@ pub enum Query {
     Explain(Selector),
     /// How the node that answers is doing. Ask one node, for the answer as it knows it: [`STALE_KIND`].
     Vitals,
+
+    /// Crons, by number.
+    Crons {
+        /// Only numbers above this: the cursor.
+        after: u64,
+        /// At most this many, up to [`PAGE_MAX`].
+        limit: u16,
+    },
+    /// One cron.
+    Cron {
+        /// Its name, its number as `c7`, or the first characters of its id, which must fit only one.
+        named: Name,
+    },
+    /// Generators, by number.
+    Generators {
+        /// Only numbers above this: the cursor.
+        after: u64,
+        /// At most this many, up to [`PAGE_MAX`].
+        limit: u16,
+    },
+    /// One generator.
+    Generator {
+        /// Its name, its number as `g7`, or the first characters of its id, which must fit only one.
+        named: Name,
+    },
+    /// How long finished work is kept.
+    Policy,
+    /// Lines of a process's log that were written after a moment, oldest first.
+    LogSince {
+        /// The process.
+        process: Selector,
+        /// The moment.
+        since: Timestamp,
+        /// At most this many, up to [`PAGE_MAX`].
+        limit: u16,
+    },
+    /// Lines of all logs that fit: those of the newest process first, of each its last line first, and the executors'
+    /// own ones at the end.
+    SearchLog(LogSearch),
+}
+
+/// Which lines of all logs. All given conditions must hold.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogSearch {
+    /// Only lines that contain this; case counts.
+    pub text: Text<1024>,
+    /// Only lines this executor wrote.
+    pub executor_name: Option<Name>,
+    /// Only lines written after this moment.
+    pub since: Option<Timestamp>,
+    /// Only what comes after this place in the order: where the page before ended.
+    pub after: Option<LogPlace>,
+    /// At most this many, up to [`PAGE_MAX`].
+    pub limit: u16,
+}
+
+/// A place among the lines of all logs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LogPlace {
+    /// The number of the process; 0 for what executors say that belongs to no process.
+    pub process: u64,
+    /// The line.
+    pub line: u64,
 }
 
 /// How people name a process or a workflow.

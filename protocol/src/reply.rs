@@ -11,11 +11,11 @@ use crate::{
     command::BATCH_MAX,
     identity::Identity,
     model::{
-        Executor, LogStream, NODES_MAX, Name, Process, ProcessId, RegisteredFunction, State, StoredLogLine,
-        User, Workflow, WorkflowId,
+        Cron, CronId, Executor, Generator, GeneratorId, LogStream, NODES_MAX, Name, Policy, Process,
+        ProcessId, RegisteredFunction, State, StoredLogLine, User, Workflow, WorkflowId,
         member::{Member, MemberView},
     },
-    query::PAGE_MAX,
+    query::{LogPlace, PAGE_MAX},
     refusal::Refusal,
     time::Timestamp,
     vitals::Vitals,
@@ -75,6 +75,21 @@ pub enum Reply {
         #[serde(deserialize_with = "at_most::<_, _, FIRST_PEERS_MAX>")]
         nodes: Vec<Member>,
     },
+
+    /// The new cron.
+    CronAdded(CronId),
+    /// What a cron started by hand.
+    CronStarted(WorkflowId),
+    /// The new generator.
+    GeneratorAdded(GeneratorId),
+    /// The arguments are in the generator, or taken already.
+    Packed {
+        /// How many wait in it now.
+        waiting: u64,
+        /// What they started, in order.
+        #[serde(deserialize_with = "at_most::<_, _, BATCH_MAX>")]
+        started: Vec<WorkflowId>,
+    },
 }
 
 /// Whether a lease still stands.
@@ -133,6 +148,36 @@ pub enum Answer {
     Explanation(Box<Explanation>),
     /// To [`crate::query::Query::Vitals`].
     Vitals(Box<Vitals>),
+
+    /// To [`crate::query::Query::Crons`].
+    Crons(#[serde(deserialize_with = "at_most::<_, _, PAGE>")] Vec<Cron>),
+    /// To [`crate::query::Query::Cron`].
+    Cron(Box<Cron>),
+    /// To [`crate::query::Query::Generators`].
+    Generators(#[serde(deserialize_with = "at_most::<_, _, PAGE>")] Vec<Generator>),
+    /// To [`crate::query::Query::Generator`].
+    Generator(Box<Generator>),
+    /// To [`crate::query::Query::Policy`].
+    Policy(Policy),
+    /// To [`crate::query::Query::SearchLog`].
+    LogHits {
+        /// The lines.
+        #[serde(deserialize_with = "at_most::<_, _, PAGE>")]
+        hits: Vec<LogHit>,
+        /// Where to go on; `None` if there is nothing more. A page may be empty and yet not the last.
+        next: Option<LogPlace>,
+    },
+}
+
+/// A line of some log.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LogHit {
+    /// The number of its process; 0 if the executor said it for itself.
+    pub process: u64,
+    /// The id of its process, unless that was forgotten.
+    pub id: Option<ProcessId>,
+    /// The line.
+    pub line: StoredLogLine,
 }
 
 /// A colony and its coordinator, as one node sees them.

@@ -92,7 +92,7 @@ impl ColonyView {
     ) -> Result<(), StoreFailure> {
         let Some(last) = before.unwrap_or(u64::MAX).checked_sub(1) else { return Ok(()) };
         let (first, last) = (RowKey::ArchivedProcess(0), RowKey::ArchivedProcess(last));
-        self.rows(first, last, Order::Descending, |bytes| Ok(visit(read(decode_process(bytes))?)))
+        self.rows(first, last, Order::Descending, |_, bytes| Ok(visit(read(decode_process(bytes))?)))
     }
 
     /// A finished workflow.
@@ -114,7 +114,7 @@ impl ColonyView {
     ) -> Result<(), StoreFailure> {
         let Some(last) = before.unwrap_or(u64::MAX).checked_sub(1) else { return Ok(()) };
         let (first, last) = (RowKey::ArchivedWorkflow(0), RowKey::ArchivedWorkflow(last));
-        self.rows(first, last, Order::Descending, |bytes| Ok(visit(read(decode_workflow(bytes))?)))
+        self.rows(first, last, Order::Descending, |_, bytes| Ok(visit(read(decode_workflow(bytes))?)))
     }
 
     /// At most `limit` lines of a process's log, from line `from` on.
@@ -140,6 +140,28 @@ impl ColonyView {
         Ok(lines)
     }
 
+    /// Shows the lines of all logs, newest process first and each log backwards, those before a process's line if one is
+    /// given, until `visit` breaks. Lines of no process come last, under number 0.
+    ///
+    /// # Errors
+    /// [`StoreFailure`] if the disk cannot be read.
+    pub fn log_lines_before(
+        &self,
+        before: Option<(u64, u64)>,
+        mut visit: impl FnMut(u64, StoredLogLine) -> ControlFlow<()>,
+    ) -> Result<(), StoreFailure> {
+        let last = match before {
+            None => RowKey::LogLine(u64::MAX, u64::MAX),
+            Some((0, 0)) => return Ok(()),
+            Some((process, 0)) => RowKey::LogLine(process.saturating_sub(1), u64::MAX),
+            Some((process, line)) => RowKey::LogLine(process, line.saturating_sub(1)),
+        };
+        self.rows(RowKey::LogLine(0, 0), last, Order::Descending, |key, bytes| {
+            let RowKey::LogLine(process, _) = key else { return Ok(ControlFlow::Continue(())) };
+            Ok(visit(*process, read(decode_log_line(bytes))?))
+        })
+    }
+
     fn lines(
         &self,
         process: u64,
@@ -152,7 +174,7 @@ impl ColonyView {
             return Ok(lines);
         }
         let (first, last) = (RowKey::LogLine(process, from), RowKey::LogLine(process, u64::MAX));
-        self.rows(first, last, order, |bytes| {
+        self.rows(first, last, order, |_, bytes| {
             lines.push(read(decode_log_line(bytes))?);
             Ok(if lines.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         })?;
@@ -186,7 +208,7 @@ impl ColonyView {
         first: RowKey,
         last: RowKey,
         order: Order,
-        mut visit: impl FnMut(&[u8]) -> Result<ControlFlow<()>, StoreFailure>,
+        mut visit: impl FnMut(&RowKey, &[u8]) -> Result<ControlFlow<()>, StoreFailure>,
     ) -> Result<(), StoreFailure> {
         // An empty range would be a caller's cursor at its end.
         if first > last {
@@ -208,8 +230,8 @@ impl ColonyView {
             let Some(found) = found.transpose()? else { break };
             let key = Slot::key_of(found.0.value())
                 .ok_or_else(|| StoreFailure::damaged("a row has an unknown key"))?;
-            while let Some(bytes) = next_before(&mut fresh, Some(&key), order) {
-                if visit(&bytes)?.is_break() {
+            while let Some((key, bytes)) = next_before(&mut fresh, Some(&key), order) {
+                if visit(&key, &bytes)?.is_break() {
                     return Ok(());
                 }
             }
@@ -218,12 +240,12 @@ impl ColonyView {
             if bytes.is_none() && hidden(&forgotten, &rows, &key, found.1.value())? {
                 continue;
             }
-            if visit(bytes.as_deref().unwrap_or_else(|| found.1.value()))?.is_break() {
+            if visit(&key, bytes.as_deref().unwrap_or_else(|| found.1.value()))?.is_break() {
                 return Ok(());
             }
         }
-        while let Some(bytes) = next_before(&mut fresh, None, order) {
-            if visit(&bytes)?.is_break() {
+        while let Some((key, bytes)) = next_before(&mut fresh, None, order) {
+            if visit(&key, &bytes)?.is_break() {
                 return Ok(());
             }
         }
@@ -242,7 +264,7 @@ fn next_before(
     fresh: &mut BTreeMap<RowKey, Arc<[u8]>>,
     border: Option<&RowKey>,
     order: Order,
-) -> Option<Arc<[u8]>> {
+) -> Option<(RowKey, Arc<[u8]>)> {
     let entry = match order {
         Order::Ascending => fresh.first_entry(),
         Order::Descending => fresh.last_entry(),
@@ -251,7 +273,7 @@ fn next_before(
         Order::Ascending => entry.key() < border,
         Order::Descending => entry.key() > border,
     });
-    comes_before.then(|| entry.remove())
+    comes_before.then(|| entry.remove_entry())
 }
 
 fn hidden(forgotten: &Forgotten, rows: &Rows, key: &RowKey, value: &[u8]) -> Result<bool, StoreFailure> {

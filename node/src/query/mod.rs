@@ -7,6 +7,8 @@
 //! What may never happen: an answer to somebody who may not read, except to [`Query::Status`] by
 //! one who was a member; a page larger than its bounds; a lock held while bytes are encoded or the disk is read.
 
+mod automation;
+mod logs;
 mod page;
 mod select;
 mod watch;
@@ -105,6 +107,18 @@ impl Desk {
                 let process = self.process(selector)?;
                 Ok(Answer::Explanation(Box::new(self.colony()?.explain(&process))))
             }
+            Query::Crons { after, limit } => self.crons(*after, *limit).map(Answer::Crons),
+            Query::Cron { named } => self.cron(named).map(|cron| Answer::Cron(Box::new(cron))),
+            Query::Generators { after, limit } => self.generators(*after, *limit).map(Answer::Generators),
+            Query::Generator { named } => {
+                self.generator(named).map(|generator| Answer::Generator(Box::new(generator)))
+            }
+            Query::Policy => Ok(Answer::Policy(*self.colony()?.policy())),
+            Query::LogSince { process, since, limit } => {
+                let process = self.process(process)?;
+                self.log_since(&process, *since, *limit).map(Answer::Log)
+            }
+            Query::SearchLog(search) => self.search_log(search),
         }
     }
 

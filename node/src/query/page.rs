@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 
 use colony_protocol::{
     bounded::Json,
-    model::{Process, State, Workflow},
+    model::{FunctionSpec, Process, State, Workflow},
     query::{PAGE_MAX, ProcessFilter, Selector},
     refusal::Refusal,
 };
@@ -185,23 +185,22 @@ pub(super) fn fitting(sizes: impl Iterator<Item = usize>, room: &mut usize) -> u
 
 /// About what a process takes on the wire.
 fn process_bytes(process: &Process) -> usize {
-    let json = |values: &[Json]| values.iter().map(|value| value.as_text().len()).sum::<usize>();
-    let spec = &process.spec;
-    let named: usize = spec.kwargs.iter().map(|(name, value)| name.len() + value.as_text().len()).sum();
-    let env: usize = spec.env.iter().map(|(name, value)| name.len() + value.len()).sum();
     let attributes: usize = process.attributes.iter().map(|one| one.key.len() + one.value.len()).sum();
     let errors: usize = process.errors.iter().map(|error| error.len()).sum();
     let relatives =
         (process.parents.len() + process.children.len()) * size_of::<colony_protocol::model::ProcessId>();
-    PROCESS_BYTES
-        + json(&spec.args)
-        + named
-        + env
-        + json(&process.input)
-        + json(&process.output)
-        + attributes
-        + errors
-        + relatives
+    spec_bytes(&process.spec) + json(&process.input) + json(&process.output) + attributes + errors + relatives
+}
+
+/// About what a spec, and what stands around it, takes on the wire.
+pub(super) fn spec_bytes(spec: &FunctionSpec) -> usize {
+    let named: usize = spec.kwargs.iter().map(|(name, value)| name.len() + value.as_text().len()).sum();
+    let env: usize = spec.env.iter().map(|(name, value)| name.len() + value.len()).sum();
+    PROCESS_BYTES + json(&spec.args) + named + env
+}
+
+fn json(values: &[Json]) -> usize {
+    values.iter().map(|value| value.as_text().len()).sum()
 }
 
 fn workflow_bytes(workflow: &Workflow) -> usize {

@@ -48,7 +48,7 @@ impl Colony {
         self.room_for_processes(1)?;
 
         let (parent_id, number) = (parent.id, self.meta.last_process.saturating_add(1));
-        let process = self.new_process(call, ask.spec.clone(), number);
+        let process = self.new_process(&call.origin(), ask.spec.clone(), number);
         let process = Process {
             workflow: Some(workflow),
             waits_for_parents: true,

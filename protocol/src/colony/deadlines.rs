@@ -1,5 +1,5 @@
 //! What happens by itself when time passes: waits that end, leases that run out, holders that fall silent, memberships
-//! that expire, tickets that need not be remembered any more.
+//! that expire, tickets that need not be remembered any more, crons and generators that start work.
 //!
 //! Deadlines fire in the order of their time. All follow from stored rows, so a restored replica fires the same ones.
 
@@ -30,6 +30,10 @@ enum Due {
     Member(Identity),
     /// A used ticket has expired.
     Ticket([u8; 16]),
+    /// A cron runs.
+    Cron(u64),
+    /// The oldest argument of a generator has waited long enough.
+    Generator(u64),
 }
 
 impl Colony {
@@ -52,7 +56,9 @@ impl Colony {
         let silence = self.index.leases.next_silence().map(|(at, id)| (at, Due::Silence(id)));
         let member = self.roster.next_end().map(|(at, id)| (at, Due::Member(id)));
         let ticket = self.tickets.next_end().map(|(at, id)| (at, Due::Ticket(id)));
-        [exec, wait, silence, member, ticket].into_iter().flatten().min()
+        let cron = self.crons.next_due().map(|(at, number)| (at, Due::Cron(number)));
+        let generator = self.generators.next_due().map(|(at, number)| (at, Due::Generator(number)));
+        [exec, wait, silence, member, ticket, cron, generator].into_iter().flatten().min()
     }
 
     pub(super) fn fire_deadlines(&mut self, out: &mut Outbox) {
@@ -71,6 +77,8 @@ impl Colony {
                     self.tickets.forget(&id);
                     out.touch(RowKey::Ticket(id));
                 }
+                Due::Cron(number) => self.cron_is_due(number, out),
+                Due::Generator(number) => self.generator_is_due(number, out),
             }
         }
     }

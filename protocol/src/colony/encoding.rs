@@ -118,6 +118,10 @@ impl Colony {
             RowKey::Member(id) => self.roster.get(id).map(encode),
             RowKey::Ticket(id) => self.tickets.get(id).map(encode),
             RowKey::Delegation => self.delegation.as_ref().map(encode),
+            RowKey::Cron(number) => self.crons.get(*number).map(encode),
+            RowKey::Generator(number) => self.generators.get(*number).map(encode),
+            RowKey::Packed(generator, place) => self.generators.packed(*generator, *place).map(encode),
+            RowKey::Policy => (!self.policy.is_empty()).then(|| encode(&self.policy)),
             RowKey::ArchivedProcess(_) | RowKey::ArchivedWorkflow(_) | RowKey::LogLine(..) => None,
         }
     }

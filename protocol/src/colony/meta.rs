@@ -21,6 +21,10 @@ pub(super) struct Meta {
     pub(super) last_workflow: u64,
     pub(super) last_function: u64,
     pub(super) counters: Counters,
+    pub(super) last_cron: u64,
+    pub(super) last_generator: u64,
+    /// Lines that executors said for themselves.
+    pub(super) executor_lines: u64,
 }
 
 /// How many there are by state. Finished ones are in the archive, outside the core, so their counts live here.

@@ -1,7 +1,7 @@
 //! The deterministic state machine that decides everything about a colony's queue.
 //!
-//! It owns the live state of one colony: waiting and running processes, unfinished workflows, members, used
-//! tickets, functions, remembered requests. It is driven by log entries alone: same entries in, same bytes out, on every replica. It
+//! It owns the live state of one colony: waiting and running processes, unfinished workflows, crons, generators,
+//! members, used tickets, functions, remembered requests. It is driven by log entries alone: same entries in, same bytes out, on every replica. It
 //! has no clock: the time of an entry is the time. It keeps finished work only until it has told the store.
 //!
 //! An entry is applied as one [`Colony::begin`] and an [`Colony::apply`] for each request in it. What the store shall
@@ -19,13 +19,20 @@ mod assign;
 mod cancel;
 mod children;
 mod close;
+mod cron_commands;
+mod cron_runs;
+mod crons;
 mod deadlines;
 mod delegating;
 mod encoding;
+mod executor_log;
 mod executors;
 mod explain;
 mod founding;
 mod functions;
+mod generator_runs;
+mod generators;
+mod handles;
 mod index;
 mod joining;
 mod lease;
@@ -35,6 +42,7 @@ mod members;
 mod membership;
 mod meta;
 mod outbox;
+mod policy;
 mod queue;
 mod reading;
 mod release;
@@ -61,17 +69,25 @@ pub use encoding::{
     RowError, decode_log_line, decode_process, decode_workflow, encode_log_line, encode_process,
     encode_workflow,
 };
+pub use executor_log::NO_PROCESS;
 pub use matching::meets;
 pub use outbox::{Change, Event, Outbox};
 pub use row::{RestoreError, RowKey};
 
 use self::{
-    functions::Functions, index::Index, members::Members, meta::Meta, roster::Roster, seen::Seen,
-    tickets::Tickets, workflow_flow::LiveWorkflow,
+    crons::Crons, functions::Functions, generators::Generators, index::Index, members::Members, meta::Meta,
+    roster::Roster, seen::Seen, tickets::Tickets, workflow_flow::LiveWorkflow,
 };
 use crate::{
-    bounded::Text, charter::SignedDelegation, command::Command, envelope::RequestId, identity::Identity,
-    model::Process, refusal::Refusal, reply::Reply, time::Timestamp,
+    bounded::Text,
+    charter::SignedDelegation,
+    command::Command,
+    envelope::RequestId,
+    identity::Identity,
+    model::{Policy, Process},
+    refusal::Refusal,
+    reply::Reply,
+    time::Timestamp,
 };
 
 /// Most processes in memory: about 4 GB with ordinary specs. Beyond it submissions are refused as busy.
@@ -103,6 +119,10 @@ pub struct Colony {
     /// Who may speak for the colony to strangers, as the owner last said.
     delegation: Option<SignedDelegation>,
     functions: Functions,
+    crons: Crons,
+    generators: Generators,
+    /// How long finished work is kept.
+    policy: Policy,
     /// Waiting and running processes, and finished ones of unfinished workflows. Boxed, because the map's nodes are
     /// only two thirds full.
     processes: BTreeMap<u64, Box<Process>>,
@@ -123,6 +143,9 @@ impl Colony {
             tickets: Tickets::default(),
             delegation: None,
             functions: Functions::default(),
+            crons: Crons::default(),
+            generators: Generators::default(),
+            policy: Policy::default(),
             processes: BTreeMap::new(),
             workflows: BTreeMap::new(),
             index: Index::default(),
@@ -205,6 +228,14 @@ impl Colony {
             Command::RemoveFunction { number } => self.remove_function(by, *number, out),
             Command::Pause => self.pause(by),
             Command::Resume => self.resume(by, out),
+            Command::AddCron { cron } => self.add_cron(call, cron, out),
+            Command::RemoveCron { cron } => self.remove_cron(by, cron, out),
+            Command::RunCron { cron } => self.run_cron_now(by, cron, out),
+            Command::AddGenerator { generator } => self.add_generator(call, generator, out),
+            Command::RemoveGenerator { generator } => self.remove_generator(by, generator, out),
+            Command::Pack { generator, args } => self.pack(by, generator, args, out),
+            Command::AddExecutorLog { lines } => self.add_executor_log(by, lines, out),
+            Command::SetPolicy { policy } => self.set_policy(by, policy, out),
         }
     }
 }

@@ -4,7 +4,10 @@ use super::Colony;
 use crate::{
     charter::SignedDelegation,
     identity::Identity,
-    model::{Executor, ExecutorState, Name, Process, RegisteredFunction, User, Workflow, member::Member},
+    model::{
+        Cron, Executor, ExecutorState, Generator, Name, Policy, Process, RegisteredFunction, User, Workflow,
+        member::Member,
+    },
     reply::Statistics,
     time::Timestamp,
 };
@@ -129,6 +132,22 @@ impl Colony {
     #[must_use]
     pub fn delegation(&self) -> Option<&SignedDelegation> {
         self.delegation.as_ref()
+    }
+
+    /// Crons with numbers above `number`, in this order.
+    pub fn crons_after(&self, number: u64) -> impl Iterator<Item = &Cron> {
+        self.crons.after(number)
+    }
+
+    /// Generators with numbers above `number`, in this order.
+    pub fn generators_after(&self, number: u64) -> impl Iterator<Item = &Generator> {
+        self.generators.after(number)
+    }
+
+    /// How long finished work is kept.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// All registered functions, by number.

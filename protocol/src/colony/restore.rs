@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     identity::Identity,
-    model::{Executor, Process, RegisteredFunction, State, User, Workflow, member::Member},
+    model::{Cron, Executor, Generator, Process, RegisteredFunction, State, User, Workflow, member::Member},
 };
 
 impl Colony {
@@ -89,6 +89,27 @@ impl Colony {
                 self.delegation = Some(decode(row)?);
                 key
             }
+            RowKey::Cron(_) => {
+                let cron: Cron = decode(row)?;
+                let number = cron.id.number();
+                // Whether it is due is known when its workflow is there.
+                self.crons.put(cron, false);
+                RowKey::Cron(number)
+            }
+            RowKey::Generator(_) => {
+                let generator: Generator = decode(row)?;
+                let number = generator.id.number();
+                self.generators.put(generator);
+                RowKey::Generator(number)
+            }
+            RowKey::Packed(generator, place) => {
+                self.generators.put_arg(generator, place, decode(row)?);
+                key
+            }
+            RowKey::Policy => {
+                self.policy = decode(row)?;
+                key
+            }
             RowKey::ArchivedProcess(_) | RowKey::ArchivedWorkflow(_) | RowKey::LogLine(..) => {
                 return Err(RowError::NotLive);
             }
@@ -105,6 +126,9 @@ impl Colony {
             if process.state == State::Waiting && process.waits_for_parents {
                 self.index.pending.insert(*number, self.unfinished_parents(process));
             }
+        }
+        for number in self.crons.numbers() {
+            self.change_cron(number, |_| {});
         }
         for executor in self.members.executors.values() {
             self.index.leases.heard(&executor.id, executor.last_heard_at);

@@ -28,6 +28,14 @@ pub enum RowKey {
     Ticket([u8; 16]),
     /// Who may speak for the colony to strangers.
     Delegation,
+    /// A cron, by number.
+    Cron(u64),
+    /// A generator, by number.
+    Generator(u64),
+    /// An argument that waits in a generator, by the generator's number and its own.
+    Packed(u64, u64),
+    /// How long finished work is kept.
+    Policy,
     /// A finished process, by number.
     ArchivedProcess(u64),
     /// A finished workflow, by number.
@@ -42,16 +50,18 @@ impl RowKey {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![self.kind()];
         match self {
-            Self::Meta | Self::Delegation => {}
+            Self::Meta | Self::Delegation | Self::Policy => {}
             Self::Executor(id) | Self::User(id) | Self::Member(id) => bytes.extend_from_slice(id.as_bytes()),
             Self::Ticket(id) => bytes.extend_from_slice(id),
             Self::Function(number)
             | Self::Process(number)
             | Self::Workflow(number)
             | Self::Seen(number)
+            | Self::Cron(number)
+            | Self::Generator(number)
             | Self::ArchivedProcess(number)
             | Self::ArchivedWorkflow(number) => bytes.extend_from_slice(&number.to_be_bytes()),
-            Self::LogLine(number, line) => {
+            Self::LogLine(number, line) | Self::Packed(number, line) => {
                 bytes.extend_from_slice(&number.to_be_bytes());
                 bytes.extend_from_slice(&line.to_be_bytes());
             }
@@ -64,6 +74,10 @@ impl RowKey {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (kind, rest) = bytes.split_first()?;
         let number = || rest.try_into().ok().map(u64::from_be_bytes);
+        let pair = || {
+            let (first, second) = rest.split_at_checked(8)?;
+            Some((u64::from_be_bytes(first.try_into().ok()?), u64::from_be_bytes(second.try_into().ok()?)))
+        };
         let identity = || rest.try_into().ok().map(Identity::from_bytes);
         Some(match kind {
             0 if rest.is_empty() => Self::Meta,
@@ -76,14 +90,18 @@ impl RowKey {
             7 => Self::Member(identity()?),
             8 => Self::Ticket(rest.try_into().ok()?),
             9 if rest.is_empty() => Self::Delegation,
+            10 => Self::Cron(number()?),
+            11 => Self::Generator(number()?),
+            12 => {
+                let (generator, place) = pair()?;
+                Self::Packed(generator, place)
+            }
+            13 if rest.is_empty() => Self::Policy,
             16 => Self::ArchivedProcess(number()?),
             17 => Self::ArchivedWorkflow(number()?),
             18 => {
-                let (process, line) = rest.split_at_checked(8)?;
-                Self::LogLine(
-                    u64::from_be_bytes(process.try_into().ok()?),
-                    u64::from_be_bytes(line.try_into().ok()?),
-                )
+                let (process, line) = pair()?;
+                Self::LogLine(process, line)
             }
             _ => return None,
         })
@@ -107,6 +125,10 @@ impl RowKey {
             Self::Member(_) => 7,
             Self::Ticket(_) => 8,
             Self::Delegation => 9,
+            Self::Cron(_) => 10,
+            Self::Generator(_) => 11,
+            Self::Packed(..) => 12,
+            Self::Policy => 13,
             Self::ArchivedProcess(_) => 16,
             Self::ArchivedWorkflow(_) => 17,
             Self::LogLine(..) => 18,

@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Colony, Outbox, RowKey};
+use super::{Call, Colony, Outbox, RowKey, submit::Origin};
 use crate::{
     bounded::Text,
     envelope::RequestId,
     identity::Identity,
-    model::{Process, ProcessId, State, WorkflowId},
+    model::{CronId, GeneratorId, Process, ProcessId, State, WorkflowId},
     refusal::Refusal,
     reply::{LeaseStatus, Reply},
     time::Timestamp,
@@ -53,6 +53,13 @@ enum Outcome {
     Refused(Refusal),
     /// Who became a member.
     Joined(Identity),
+    CronAdded(CronId),
+    CronStarted(WorkflowId),
+    GeneratorAdded(GeneratorId),
+    Packed {
+        waiting: u64,
+        started: Vec<WorkflowId>,
+    },
 }
 
 /// Remembered requests, by caller, and by the slice in which they expire.
@@ -133,14 +140,14 @@ impl Colony {
         let (_, outcome) = self.seen.callers.get(&call.by)?.get(&call.request)?;
         let processes = |first: u64, count: u64| {
             let numbers = first..first.saturating_add(count);
-            numbers.map(|number| self.process_id(call, number)).collect()
+            numbers.map(|number| self.process_id(&call.origin(), number)).collect()
         };
         Some(Ok(match outcome {
             Outcome::Refused(refusal) => return Some(Err(refusal.clone())),
             Outcome::Done => Reply::Done,
             Outcome::Submitted { first, count } => Reply::Submitted(processes(*first, *count)),
             Outcome::WorkflowSubmitted { workflow, first, count } => Reply::WorkflowSubmitted {
-                workflow: self.workflow_id(call, *workflow),
+                workflow: self.workflow_id(&call.origin(), *workflow),
                 processes: processes(*first, *count),
             },
             Outcome::Assigned(leases) => {
@@ -148,10 +155,16 @@ impl Colony {
             }
             Outcome::Renewed(statuses) => Reply::Renewed(statuses.clone()),
             Outcome::Closed(count, refused) => Reply::Closed(closed(*count, refused)),
-            Outcome::ChildAdded(number) => Reply::ChildAdded(self.process_id(call, *number)),
+            Outcome::ChildAdded(number) => Reply::ChildAdded(self.process_id(&call.origin(), *number)),
             Outcome::FunctionAdded(number) => Reply::FunctionAdded(*number),
             Outcome::Removed(count) => Reply::Removed(*count),
             Outcome::Joined(id) => return Some(self.joined(id)),
+            Outcome::CronAdded(id) => Reply::CronAdded(*id),
+            Outcome::CronStarted(workflow) => Reply::CronStarted(*workflow),
+            Outcome::GeneratorAdded(id) => Reply::GeneratorAdded(*id),
+            Outcome::Packed { waiting, started } => {
+                Reply::Packed { waiting: *waiting, started: started.clone() }
+            }
         }))
     }
 
@@ -166,12 +179,12 @@ impl Colony {
         out.touch(RowKey::Seen(slice));
     }
 
-    pub(super) fn process_id(&self, call: &Call, number: u64) -> ProcessId {
-        ProcessId::make(&self.id, &call.by, &call.request, number)
+    pub(super) fn process_id(&self, origin: &Origin, number: u64) -> ProcessId {
+        ProcessId::make(&self.id, &origin.by, &origin.request, number)
     }
 
-    pub(super) fn workflow_id(&self, call: &Call, number: u64) -> WorkflowId {
-        WorkflowId::make(&self.id, &call.by, &call.request, number)
+    pub(super) fn workflow_id(&self, origin: &Origin, number: u64) -> WorkflowId {
+        WorkflowId::make(&self.id, &origin.by, &origin.request, number)
     }
 
     fn still_held(&self, by: &Identity, leases: &[(u64, u64)]) -> Vec<Process> {
@@ -221,6 +234,10 @@ fn summary(answer: &Result<Reply, Refusal>) -> Option<Outcome> {
         Reply::FunctionAdded(number) => Outcome::FunctionAdded(*number),
         Reply::Removed(count) => Outcome::Removed(*count),
         Reply::Joined { member, .. } => Outcome::Joined(member.id),
+        Reply::CronAdded(id) => Outcome::CronAdded(*id),
+        Reply::CronStarted(workflow) => Outcome::CronStarted(*workflow),
+        Reply::GeneratorAdded(id) => Outcome::GeneratorAdded(*id),
+        Reply::Packed { waiting, started } => Outcome::Packed { waiting: *waiting, started: started.clone() },
     })
 }
 

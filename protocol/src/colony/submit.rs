@@ -6,6 +6,7 @@ use super::{Call, Colony, LIVE_MAX, Outbox};
 use crate::{
     bounded::Text,
     command::Submission,
+    envelope::RequestId,
     identity::Identity,
     model::{FunctionSpec, Process, ProcessId, State},
     refusal::Refusal,
@@ -16,6 +17,20 @@ use crate::{
 
 /// How much earlier one step of priority places a process: a day, as in ColonyOS.
 const PRIORITY_STEP_NANOS: i64 = 86_400_000_000_000;
+
+/// In whose name something new is made, and by what: ids are made of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin {
+    pub(super) by: Identity,
+    /// The request; of what starts by itself, a number that repeats only with that start.
+    pub(super) request: RequestId,
+}
+
+impl Call {
+    pub(super) const fn origin(&self) -> Origin {
+        Origin { by: self.by, request: self.request }
+    }
+}
 
 impl Colony {
     pub(super) fn submit(
@@ -36,7 +51,8 @@ impl Colony {
         self.room_for_processes(items.len())?;
         let mut ids = Vec::with_capacity(items.len());
         for item in items {
-            let process = self.new_process(call, item.spec.clone(), self.meta.last_process.saturating_add(1));
+            let number = self.meta.last_process.saturating_add(1);
+            let process = self.new_process(&call.origin(), item.spec.clone(), number);
             ids.push(process.id);
             self.add_process(Process { retry_of: item.retry_of, ..process }, out);
         }
@@ -60,13 +76,13 @@ impl Colony {
         Ok(())
     }
 
-    /// A waiting process without parents, submitted now by the caller.
-    pub(super) fn new_process(&self, call: &Call, spec: FunctionSpec, number: u64) -> Process {
+    /// A waiting process without parents, submitted now.
+    pub(super) fn new_process(&self, origin: &Origin, spec: FunctionSpec, number: u64) -> Process {
         let now = self.meta.now;
         Process {
-            id: self.process_id(call, number),
-            initiator: call.by,
-            initiator_name: self.name_of(&call.by),
+            id: self.process_id(origin, number),
+            initiator: origin.by,
+            initiator_name: self.name_of(&origin.by),
             priority_time: priority_time(now, spec.priority),
             wait_deadline: spec.max_wait_time.as_seconds().map(|span| now.after(span)),
             submitted_at: now,

@@ -1,6 +1,6 @@
 //! Roughly how many bytes things take on the wire: enough to keep answers within a frame.
 
-use crate::model::{FunctionSpec, Process, Values};
+use crate::model::{FunctionSpec, Process, Values, WorkflowSpec};
 
 /// Ids, times and field names of a process.
 const FIXED: usize = 1024;
@@ -19,6 +19,12 @@ pub(super) fn of_process(process: &Process) -> usize {
         + of_values(&process.output)
         + attributes.sum::<usize>()
         + (process.parents.len() + process.children.len()) * 40
+}
+
+/// Bytes of a workflow that is to be started.
+pub(super) fn of_workflow_spec(spec: &WorkflowSpec) -> usize {
+    let given = spec.given.iter().map(|given| given.node_name.len() + of_values(&given.output));
+    FIXED + spec.nodes.iter().map(of_spec).sum::<usize>() + given.sum::<usize>()
 }
 
 fn of_spec(spec: &FunctionSpec) -> usize {

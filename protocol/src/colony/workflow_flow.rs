@@ -93,7 +93,9 @@ impl Colony {
     }
 
     fn archive_workflow(&mut self, id: &WorkflowId, out: &mut Outbox) {
+        let handed_on = self.handed_on_by(id);
         let Some(workflow) = self.workflows.remove(&id.number()) else { return };
+        self.cron_may_go_on(id, handed_on, out);
         for process in &workflow.row.processes {
             self.archive(process.number(), out);
         }

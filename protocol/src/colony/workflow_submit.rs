@@ -1,6 +1,6 @@
 //! Puts a graph of work into the queue. It is checked whole before anything of it is made.
 
-use super::{Call, Colony, Outbox, RowKey, weight, workflow_flow::LiveWorkflow};
+use super::{Call, Colony, Outbox, RowKey, submit::Origin, weight, workflow_flow::LiveWorkflow};
 use crate::{
     bounded::List,
     model::{Name, Process, ProcessId, State, Values, Workflow, WorkflowId, WorkflowSpec},
@@ -12,6 +12,23 @@ use crate::{
 /// Most bytes that given nodes put into the inputs of one workflow's processes: each dependent gets its own copy.
 const GIVEN_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// A workflow to be started.
+pub(super) struct Start<'a> {
+    pub(super) spec: &'a WorkflowSpec,
+    pub(super) retry_of: Option<WorkflowId>,
+    /// What its first processes are given, behind what given nodes give them.
+    pub(super) root_input: Values,
+    /// What the functions of its first processes are called with instead of what the spec says.
+    pub(super) root_args: Option<Values>,
+}
+
+impl<'a> Start<'a> {
+    /// A workflow as its spec says.
+    pub(super) fn plain(spec: &'a WorkflowSpec) -> Self {
+        Self { spec, retry_of: None, root_input: Values::default(), root_args: None }
+    }
+}
+
 impl Colony {
     pub(super) fn submit_workflow(
         &mut self,
@@ -21,19 +38,38 @@ impl Colony {
         out: &mut Outbox,
     ) -> Result<Reply, Refusal> {
         self.member(&call.by)?;
+        let start = Start { retry_of, ..Start::plain(spec) };
+        let (workflow, processes) = self.start_workflow(&call.origin(), start, out)?;
+        Ok(Reply::WorkflowSubmitted { workflow, processes })
+    }
+
+    /// Checks a workflow without making anything of it.
+    pub(super) fn check_workflow(&self, spec: &WorkflowSpec) -> Result<(Plan, Vec<Values>), Refusal> {
         if !spec.colony_name.is_empty() && spec.colony_name != self.meta.name {
             let why = format!("`{}` is another colony; this is `{}`", spec.colony_name, self.meta.name);
             return Err(Refusal::invalid("colonyname", why));
         }
         let plan = validate::workflow(spec)?;
         let inputs = given_inputs(spec, &plan)?;
+        Ok((plan, inputs))
+    }
+
+    /// Makes a workflow and its processes; on a refusal, nothing of it.
+    pub(super) fn start_workflow(
+        &mut self,
+        origin: &Origin,
+        start: Start<'_>,
+        out: &mut Outbox,
+    ) -> Result<(WorkflowId, Vec<ProcessId>), Refusal> {
+        let Start { spec, retry_of, root_input, root_args } = start;
+        let (plan, inputs) = self.check_workflow(spec)?;
         self.room_for_processes(spec.nodes.len())?;
 
         let number = self.meta.last_workflow.saturating_add(1);
         let ids: Vec<ProcessId> = (1..=spec.nodes.len() as u64)
-            .map(|place| self.process_id(call, self.meta.last_process.saturating_add(place)))
+            .map(|place| self.process_id(origin, self.meta.last_process.saturating_add(place)))
             .collect();
-        let id = self.workflow_id(call, number);
+        let id = self.workflow_id(origin, number);
         self.meta.last_workflow = number;
         let mut processes = Vec::with_capacity(ids.len());
         for ((node, planned), (id_of_node, input)) in
@@ -41,13 +77,19 @@ impl Colony {
         {
             let mut spec = node.clone();
             set_colony_name(&mut spec.conditions.colony_name, &self.meta.name);
-            let process = self.new_process(call, spec, id_of_node.number());
+            let is_root = !planned.parents.iter().any(|parent| matches!(parent, Parent::Node(_)));
+            if let Some(args) = root_args.as_ref().filter(|_| is_root) {
+                spec.args = args.clone();
+                spec.kwargs = Default::default();
+            }
+            let input = if is_root { joined(input, &root_input) } else { input };
+            let process = self.new_process(origin, spec, id_of_node.number());
             processes.push(link(Process { workflow: Some(id), input, ..process }, planned, &ids));
         }
         let workflow = Workflow {
             id,
-            initiator: call.by,
-            initiator_name: self.name_of(&call.by),
+            initiator: origin.by,
+            initiator_name: self.name_of(&origin.by),
             state: State::Waiting,
             submitted_at: self.meta.now,
             started_at: None,
@@ -62,7 +104,7 @@ impl Colony {
         for process in processes {
             self.add_process(process, out);
         }
-        Ok(Reply::WorkflowSubmitted { workflow: id, processes: ids })
+        Ok((id, ids))
     }
 
     fn add_workflow(&mut self, workflow: LiveWorkflow, out: &mut Outbox) {
@@ -72,6 +114,13 @@ impl Colony {
         out.event(super::Event::Workflow { workflow: workflow.row.id, state: workflow.row.state });
         self.workflows.insert(number, workflow);
     }
+}
+
+/// Both, as far as a process takes them.
+fn joined(first: Values, second: &Values) -> Values {
+    let most = Values::MAX.saturating_sub(first.len());
+    let values = first.into_vec().into_iter().chain(second.iter().take(most).cloned()).collect();
+    Values::new(values).unwrap_or_default()
 }
 
 /// The plan's positions become ids. Plans respect the lengths of the lists.

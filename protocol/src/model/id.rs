@@ -123,6 +123,14 @@ object_id!(
     /// The id of a workflow. People write its number: `w3`.
     WorkflowId, b"colony/workflow/1\n"
 );
+object_id!(
+    /// The id of a cron. People write its name, or its number: `c1`.
+    CronId, b"colony/cron/1\n"
+);
+object_id!(
+    /// The id of a generator. People write its name, or its number: `g1`.
+    GeneratorId, b"colony/generator/1\n"
+);
 
 #[cfg(test)]
 mod tests {

@@ -4,22 +4,28 @@
 //! out, so rows stay small and old nodes read new ones. The JSON that people write and that ColonyOS clients read is
 //! another form of the same things: see [`crate::model::json`].
 
+mod cron;
 mod executor;
 mod function_spec;
+mod generator;
 mod id;
 pub mod json;
 mod log;
 pub mod member;
+mod policy;
 mod process;
 mod user;
 mod workflow;
 
+pub use cron::{Cron, NewCron, Schedule};
 pub use executor::{Capabilities, Executor, ExecutorState, Gpu, Hardware, RegisteredFunction, Software};
 pub use function_spec::{
     Conditions, Filesystem, FunctionSpec, GpuDemand, Limit, SnapshotMount, SyncDirectory,
 };
-pub use id::{ProcessId, WorkflowId};
+pub use generator::{Generator, NewGenerator, TRIGGER_MAX};
+pub use id::{CronId, GeneratorId, ProcessId, WorkflowId};
 pub use log::{LINE_MAX, LogLine, LogStream, StoredLogLine};
+pub use policy::Policy;
 pub use process::{Attribute, AttributeKind, Lease, Process, State};
 pub use user::User;
 pub use workflow::{GivenNode, NODES_MAX, Workflow, WorkflowSpec};

@@ -103,6 +103,11 @@ impl Coverage {
             Reply::Removed(_) => self.count("removed"),
             Reply::Joined { .. } => self.count("joined"),
             Reply::Done => self.count("done"),
+            Reply::CronAdded(_) => self.count("cron"),
+            Reply::CronStarted(_) => self.count("cron by hand"),
+            Reply::GeneratorAdded(_) => self.count("generator"),
+            Reply::Packed { started, .. } if started.is_empty() => self.count("packed"),
+            Reply::Packed { .. } => self.count("packed enough"),
         }
     }
 
