@@ -276,7 +276,7 @@ impl Network {
         }
         let closed = CancellationToken::new();
         let (calls, to_calls) = calls::Room::new();
-        let (discovery, to_discovery) = discovery::Room::new(lab, &runtime);
+        let (discovery, to_discovery) = discovery::Room::new(lab, door.is_some(), &runtime);
         let (gossip, to_gossip) = gossip::Room::new(topics, runtime.clone());
         let census = Census::new(runtime.clone());
         let rooms = Rooms { calls, discovery, gossip, reach, census: census.clone() };

@@ -33,6 +33,11 @@ use crate::{
 
 /// Executors that listen.
 const EXECUTORS: usize = 30;
+/// Work that comes at once.
+const BURST: usize = 20;
+/// Most requests for each piece of work, on average: one by who is called, one by the same when it is done, and one by
+/// somebody who has not heard yet that the work is gone.
+const HERD_MAX: usize = 3;
 /// Until executors that did something wait to be called again.
 const COOL: Duration = Duration::from_millis(3_500);
 /// Nobody asks without being called for as long as a test lasts.
@@ -159,8 +164,8 @@ async fn one_piece_of_work_wakes_about_one_of_many_executors() {
     crowd.settle(&trio).await;
     let user = trio.client(lab::user(), coordinator);
 
-    // Each of them alone: one is called, and asks again when it is done. On a machine that has no time for them, others
-    // ask before they hear that it is gone; all of them never do.
+    // Each of them alone: one is called, and asks again when it is done. On a machine that has no time for them, a few
+    // ask before they hear that it is gone.
     let begun = crowd.asks();
     for _ in 0..4 {
         let id = submit(&user, work("cli")).await;
@@ -168,20 +173,20 @@ async fn one_piece_of_work_wakes_about_one_of_many_executors() {
         crowd.cool(&trio).await;
     }
     let asks = crowd.asks() - begun;
-    assert!((4..=2 * EXECUTORS).contains(&asks), "{asks} asked for 4 pieces of work");
+    assert!((4..=HERD_MAX * 4).contains(&asks), "{asks} asked for 4 pieces of work");
 
     let begun = crowd.asks();
-    let ids = within("submit", user.submit(vec![submission(work("cli")); 20])).await.unwrap();
+    let ids = within("submit", user.submit(vec![submission(work("cli")); BURST])).await.unwrap();
     for id in ids {
         assert_eq!(within("work", user.wait(id.into())).await.unwrap().state, State::Success);
     }
     crowd.cool(&trio).await;
     let asks = crowd.asks() - begun;
-    assert!(asks <= 3 * EXECUTORS, "{asks} asked for 20 pieces of work");
+    assert!(asks <= HERD_MAX * BURST, "{asks} asked for {BURST} pieces of work");
 
     // They hear from each other and ask whichever node they know: the coordinator has few of them.
     let connections = trio.node(coordinator).unwrap().connections();
-    assert!(connections < EXECUTORS / 2, "{connections} connections at the coordinator");
+    assert!(connections < EXECUTORS / 3, "{connections} connections at the coordinator");
     crowd.stop.cancel();
     trio.stop().await;
 }

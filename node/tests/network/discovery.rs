@@ -1,8 +1,9 @@
 //! Several real nodes on the loopback interface find each other's colonies, and liars among them change nothing.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use colony_node::{
+    announcements::{Electorate, Hearing, Office},
     discovery::{DhtMode, Discovery, FindError, Settings},
     net::{Multiaddr, NetLimits, Network, discovery::Finding},
     node::{ColonyConfig, Data, Founding, LOG_KEPT, Node, NodeConfig, REPLACE_AFTER},
@@ -22,6 +23,20 @@ use libp2p::{
 };
 
 use crate::support::{PATIENCE, TCP, runtime, start};
+
+/// Nobody may announce.
+#[derive(Debug)]
+struct Nobody;
+
+impl Electorate for Nobody {
+    fn office(&self, _who: &Identity) -> Office {
+        Office::Stranger
+    }
+
+    fn term(&self) -> Option<u64> {
+        None
+    }
+}
 
 /// A node that looks for colonies.
 struct Seeker {
@@ -112,6 +127,26 @@ async fn a_charter_is_found_from_any_node_and_the_newest_counts() {
     assert!(health.last_query.is_some() && health.buckets > 0, "{health:?}");
     let nowhere = tokio::time::timeout(Duration::from_secs(5), all[4].discovery.find(key("x").identity()));
     assert!(nowhere.await.is_err(), "it is looked for again and again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_looks_for_nothing_calls_nobody_it_was_not_told_of() {
+    let runtime = runtime();
+    let all = seekers(3, &runtime).await;
+    let (idle, _) = start(&[TCP], NetLimits::default(), &runtime).await.unwrap();
+    let node = &all[1].network;
+    let ear = Arc::new(Hearing::new(colony(), Arc::new(Nobody), runtime.clone()));
+    let _seat = idle.gossip().join(colony(), ear).await;
+    idle.gossip().introduce(colony(), vec![(node.peer(), node.addresses())]).await;
+    until("it is connected", || async { idle.peers() == 1 }).await;
+    // The table would look around half a second after the first peer has entered it.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!((idle.peers(), idle.discovery().table().await), (1, Vec::new()));
+
+    // As soon as it looks for something, it knows those who can tell.
+    idle.discovery().meet(all[2].network.addresses()).await;
+    until("it knows somebody", || async { !idle.discovery().table().await.is_empty() }).await;
+    assert!(runtime.shutdown(PATIENCE).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

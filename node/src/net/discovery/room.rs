@@ -56,6 +56,9 @@ pub(in crate::net) struct Room {
     queries: Queries,
     /// Whether near addresses are as good as any.
     lab: bool,
+    /// Whether anything is looked for here. The table calls whoever enters it, and whomever those know: a member that
+    /// only has work to do would call every node of its colony, and so would a thousand others.
+    awake: bool,
     refused: u64,
     /// How well all this works, for those who cannot wait for an answer.
     seen: watch::Sender<DhtHealth>,
@@ -63,8 +66,9 @@ pub(in crate::net) struct Room {
 }
 
 impl Room {
-    /// The room, and the handle to it. `lab` says whether addresses of this machine and this site are as good as any.
-    pub(in crate::net) fn new(lab: bool, runtime: &Runtime) -> (Self, Handle) {
+    /// The room, and the handle to it. `lab` says whether addresses of this machine and this site are as good as any;
+    /// `awake` whether peers are remembered before the first order.
+    pub(in crate::net) fn new(lab: bool, awake: bool, runtime: &Runtime) -> (Self, Handle) {
         let (order, orders) = mpsc::channel(ORDERS);
         let (offers, offered) = mpsc::channel(OFFERS);
         runtime.spawn("charter judge", judge(offered, order.downgrade(), runtime.clone()));
@@ -75,6 +79,7 @@ impl Room {
             met: BTreeMap::new(),
             queries: Queries::default(),
             lab,
+            awake,
             refused: 0,
             seen: watch::Sender::new(DhtHealth::default()),
             runtime: runtime.clone(),
@@ -91,6 +96,7 @@ impl Room {
     /// Carries out an order.
     pub(in crate::net) fn obey(&mut self, order: Order, swarm: &mut Swarm<Behaviour>) {
         let table = &mut swarm.behaviour_mut().discovery.kad;
+        self.awake |= !matches!(order, Order::Table(_) | Order::Health(_) | Order::Judged(_));
         match order {
             Order::Meet(addresses) => self.meet(addresses, swarm),
             Order::Serve(serves) => {
@@ -229,6 +235,9 @@ impl Room {
         info: &identify::Info,
         table: &mut Table,
     ) {
+        if !self.awake {
+            return;
+        }
         let met = self.met.get(&peer).and_then(|all| all.get(&connection)).copied().unwrap_or(Scope::Nowhere);
         let addresses = worth_knowing(peer, &info.listen_addrs, met, self.lab);
         if !info.protocols.contains(&KAD) || addresses.is_empty() {
