@@ -93,6 +93,7 @@ impl Presence {
             if let Ok(members) = members(&client).await {
                 pause = LOOK;
                 self.endpoint.learn(&self.colony, addresses(&members));
+                self.endpoint.spread(&self.colony).await;
                 match nodes::refresh(&app, &chosen, &members) {
                     Err(failure) if !told => {
                         told = true;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     bounded::Text,
     codec::{self, CodecError},
-    model::{Name, ProcessId, State, WorkflowId},
+    model::{Name, ProcessId, State, WorkflowId, member::MemberKey},
     time::{Span, Timestamp},
 };
 
@@ -118,6 +118,12 @@ pub enum Query {
     /// Lines of all logs that fit: those of the newest process first, of each its last line first, and the executors'
     /// own ones at the end.
     SearchLog(LogSearch),
+    /// Executors that hear the colony's announcements and can be met, as the node that answers knows them: who asks takes
+    /// some of them for neighbours. Ask one node: [`STALE_KIND`].
+    Listeners {
+        /// The asker's key, by which it is connected: what is near both of them is named too.
+        key: MemberKey,
+    },
 }
 
 /// Which lines of all logs. All given conditions must hold.

@@ -6,14 +6,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    bounded::at_most,
+    bounded::{List, at_most},
     charter::SignedDelegation,
     command::BATCH_MAX,
     identity::Identity,
     model::{
         Cron, CronId, Executor, Generator, GeneratorId, LogStream, NODES_MAX, Name, Policy, Process,
         ProcessId, RegisteredFunction, State, StoredLogLine, User, Workflow, WorkflowId,
-        member::{Member, MemberView},
+        member::{Address, Member, MemberView},
     },
     query::{LogPlace, PAGE_MAX},
     refusal::Refusal,
@@ -33,6 +33,9 @@ pub const FIRST_PEERS_MAX: usize = 64;
 const BLOCKERS_MAX: usize = 4_200;
 /// Most conditions an executor is held against; there are nine.
 const CHECKS_MAX: usize = 64;
+
+/// Most addresses of executors that one who looks for neighbours is told: a few of a few.
+pub const LISTENERS_MAX: usize = 32;
 
 /// The outcome of a command.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -167,6 +170,8 @@ pub enum Answer {
         /// Where to go on; `None` if there is nothing more. A page may be empty and yet not the last.
         next: Option<LogPlace>,
     },
+    /// To [`crate::query::Query::Listeners`]: addresses, each with its peer at the end.
+    Listeners(List<Address, LISTENERS_MAX>),
 }
 
 /// A line of some log.

@@ -16,7 +16,9 @@ use colony_protocol::{
     command::{AddChild, Assign, Closing, Command, LeaseRef, Release, Submission},
     envelope::{Body, EnvelopeError, RequestId, Signed},
     identity::{Identity, SecretKey},
-    model::{Attribute, LogLine, Process, ProcessId, State, Values, WorkflowId, WorkflowSpec},
+    model::{
+        Attribute, LogLine, Process, ProcessId, State, Values, WorkflowId, WorkflowSpec, member::MemberKey,
+    },
     query::{self, Query, Selector},
     refusal::Refusal,
     reply::{Answer, LeaseStatus, Reply, Response},
@@ -146,6 +148,12 @@ impl Client {
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.key.identity()
+    }
+
+    /// The public half of the key it signs with.
+    #[must_use]
+    pub fn member_key(&self) -> MemberKey {
+        MemberKey::of(&self.key)
     }
 
     /// The colony it talks to.

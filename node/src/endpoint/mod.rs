@@ -76,6 +76,13 @@ impl Endpoint {
         self.way(colony).learn(addresses);
     }
 
+    /// Asks the node of a colony that is this member's by lot, where it can be reached, and not the same one as
+    /// everybody else.
+    pub async fn spread(&self, colony: &Identity) {
+        let way = self.way(colony);
+        way.spread(&self.peer()).await;
+    }
+
     /// A client of a colony over this endpoint's connections, which signs with `key`. It reaches the nodes that were
     /// learned before or are learned later.
     #[must_use]

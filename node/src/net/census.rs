@@ -23,6 +23,8 @@ use crate::runtime::Runtime;
 
 /// Most characters of a name that a peer gives itself.
 const AGENT_MAX: usize = 128;
+/// Most places remembered at which a peer says it listens: each interface of an ordinary machine with two transports.
+const LISTENS_MAX: usize = 16;
 
 /// Peers whose numbers are remembered; those that came first are forgotten first.
 const PEERS_MAX: usize = 1024;
@@ -48,6 +50,8 @@ pub struct Acquaintance {
     pub agent: String,
     /// How long a message takes there and back, once measured.
     pub rtt: Option<Duration>,
+    /// Where it says that it listens, once it has told; a few of these places.
+    pub listens: Vec<Multiaddr>,
     /// The number of its process, and when it was told.
     process: Option<(String, Duration)>,
     /// When it last answered.
@@ -148,15 +152,7 @@ impl Census {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 self.book().connections.insert(
                     *connection_id,
-                    Acquaintance {
-                        peer: *peer_id,
-                        address: endpoint.get_remote_address().clone(),
-                        since: now,
-                        agent: String::new(),
-                        rtt: None,
-                        process: None,
-                        answered: now,
-                    },
+                    Acquaintance::at(*peer_id, endpoint.get_remote_address().clone(), Vec::new(), now),
                 );
             }
             SwarmEvent::ConnectionClosed { connection_id, .. } => {
@@ -176,6 +172,7 @@ impl Census {
                 let Book { connections, turns } = &mut *book;
                 if let Some(known) = connections.get_mut(connection_id) {
                     known.introduce(&info.agent_version, now);
+                    known.listens = info.listen_addrs.iter().take(LISTENS_MAX).cloned().collect();
                     if let Some((number, _)) = &known.process {
                         turns.told(known.peer, number, &known.address, now);
                     }
@@ -192,6 +189,12 @@ impl Census {
 }
 
 impl Acquaintance {
+    /// One who has just come, or was met there.
+    pub(crate) const fn at(peer: PeerId, address: Multiaddr, listens: Vec<Multiaddr>, now: Duration) -> Self {
+        let agent = String::new();
+        Self { peer, address, since: now, agent, rtt: None, listens, process: None, answered: now }
+    }
+
     fn introduce(&mut self, told: &str, now: Duration) {
         let told: String = told.chars().take(AGENT_MAX).collect();
         let (agent, number) = told.split_once(' ').unwrap_or((&told, ""));
@@ -234,15 +237,8 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn connected(peer: PeerId, at: u8) -> Acquaintance {
-        Acquaintance {
-            peer,
-            address: format!("/ip4/11.{at}.0.1/tcp/1").parse().unwrap(),
-            since: Duration::ZERO,
-            agent: String::new(),
-            rtt: None,
-            process: None,
-            answered: Duration::ZERO,
-        }
+        let address = format!("/ip4/11.{at}.0.1/tcp/1").parse().unwrap();
+        Acquaintance::at(peer, address, Vec::new(), Duration::ZERO)
     }
 
     #[test]

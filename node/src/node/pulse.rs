@@ -80,6 +80,11 @@ impl Pulse {
         }
     }
 
+    /// Who is connected.
+    pub(crate) fn connected(&self) -> Vec<Acquaintance> {
+        self.network.as_ref().map(|network| network.census().connections()).unwrap_or_default()
+    }
+
     /// Somebody who is connected, and the best way there is.
     fn peer(&self, network: &Account, known: &Acquaintance) -> Option<(Identity, Peer)> {
         let id = identity_of(&known.peer)?;

@@ -16,19 +16,22 @@ mod watch;
 use std::sync::RwLockReadGuard;
 
 use colony_protocol::{
-    bounded::Text,
+    bounded::{List, Text},
     colony::Colony,
     identity::Identity,
-    model::{Name, Process, RegisteredFunction, StoredLogLine, Workflow, member::MemberView},
+    model::{
+        ExecutorState, Name, Process, RegisteredFunction, StoredLogLine, Workflow,
+        member::{Address, MemberKey, MemberView},
+    },
     query::{PAGE_MAX, Query, Selector},
     refusal::Refusal,
-    reply::{Answer, Status},
+    reply::{Answer, LISTENERS_MAX, Status},
 };
 use colony_store::{ColonyView, StoreFailure};
 
 use crate::{
-    consensus::Consensus, coordinator::Coordinator, membership::view, node::Pulse, peers::Peers,
-    runtime::Runtime,
+    announcements::company, consensus::Consensus, coordinator::Coordinator, membership::view, node::Pulse,
+    peers::Peers, runtime::Runtime,
 };
 
 /// Most bytes of rows one answer carries, by a rough count: half a frame, so that encoding never exceeds one.
@@ -103,6 +106,7 @@ impl Desk {
                 Ok(Answer::Watch { process: Box::new(process), lines })
             }
             Query::Vitals => Ok(Answer::Vitals(Box::new(self.pulse.take()))),
+            Query::Listeners { key } => self.listeners(by, key).map(Answer::Listeners),
             Query::Explain(selector) => {
                 let process = self.process(selector)?;
                 Ok(Answer::Explanation(Box::new(self.colony()?.explain(&process))))
@@ -140,6 +144,16 @@ impl Desk {
     fn members(&self) -> Result<Vec<MemberView>, Refusal> {
         let metrics = self.consensus.metrics().borrow().clone();
         Ok(view::members(&*self.colony()?, &metrics, &self.peers, &self.node, &self.runtime))
+    }
+
+    /// Executors that one of them may take for neighbours. Who asks with another's key is told of those for the world.
+    fn listeners(&self, by: &Identity, key: &MemberKey) -> Result<List<Address, LISTENERS_MAX>, Refusal> {
+        let key = if key.identity() == *by { key } else { &MemberKey::NOBODY };
+        let connected = self.pulse.connected();
+        let colony = self.colony()?;
+        let is_executor =
+            |id: &Identity| colony.executor(id).is_some_and(|it| it.state == ExecutorState::Approved);
+        Ok(company(&connected, key, is_executor))
     }
 
     /// Checks that the caller may read, and remembers that it was heard.

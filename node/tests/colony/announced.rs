@@ -79,7 +79,7 @@ impl Handler for Mute {
     }
 }
 
-/// Executors that know the two nodes that do not coordinate, and two of each other.
+/// Executors that know a node that does not coordinate, and nobody else.
 struct Crowd {
     swarms: Vec<Network>,
     asks: Arc<AtomicUsize>,
@@ -107,14 +107,10 @@ impl Crowd {
             tls: None,
         };
         let swarm = Network::start(config, Arc::new(Mute), runtime.clone()).await.unwrap();
-        let nodes = followers.iter().map(|number| trio.node(*number).unwrap());
-        let mut known: Vec<_> = nodes.map(|node| (node.peer_id(), node.addresses())).collect();
-        known.rotate_left(number % followers.len());
-        let addresses = known.iter().flat_map(|(_, addresses)| addresses.clone()).collect();
-        let others = self.swarms.iter().rev().take(2);
-        known.extend(others.map(|other| (other.peer(), other.addresses())));
-
-        let remote = Remote::connect(addresses, runtime.clone());
+        // Each is told of one node, and learns of everybody else by asking.
+        let node = trio.node(followers[number % followers.len()]).unwrap();
+        let known = vec![(node.peer_id(), node.addresses())];
+        let remote = Remote::over(&swarm, node.addresses(), runtime.clone());
         let transport = Arc::new(Counting(remote, Arc::clone(&self.asks)));
         let client = Client::new(transport, lab::owner().identity(), key.clone(), runtime.clone());
         let name = Name::cut(&format!("executor-{number}"));
@@ -184,7 +180,7 @@ async fn one_piece_of_work_wakes_about_one_of_many_executors() {
     let asks = crowd.asks() - begun;
     assert!(asks <= HERD_MAX * BURST, "{asks} asked for {BURST} pieces of work");
 
-    // They hear from each other and ask whichever node they know: the coordinator has few of them.
+    // They hear from each other and ask the node they know: the coordinator has few of them.
     let connections = trio.node(coordinator).unwrap().connections();
     assert!(connections < EXECUTORS / 3, "{connections} connections at the coordinator");
     crowd.stop.cancel();

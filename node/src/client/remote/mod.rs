@@ -24,7 +24,7 @@ use std::{
 };
 
 use colony_protocol::{refusal::Refusal, rpc};
-use libp2p::Multiaddr;
+use libp2p::{Multiaddr, PeerId};
 use tokio::sync::oneshot;
 
 use self::nodes::Nodes;
@@ -91,6 +91,19 @@ impl Remote {
     #[must_use]
     pub fn over(network: &Network, addresses: Vec<Multiaddr>, runtime: Runtime) -> Self {
         Self::by(Means::Shared(network.calls().clone()), addresses, runtime)
+    }
+
+    /// Goes to the node that is `me`'s by lot, if there is a direct way to it: so the members of a colony are spread
+    /// over its nodes, although all of them may have begun with the same one. Without a place in the network, nothing.
+    pub async fn spread(&self, me: &PeerId) {
+        let Means::Shared(calls) = &self.means else { return };
+        let Some((peer, mut addresses)) = self.nodes().draw(me) else { return };
+        addresses.retain(|address| !calls::is_relayed(address));
+        let mut line = calls::Line::new(calls.clone(), addresses, self.runtime.clone());
+        match line.connect().await {
+            Ok(_) => self.nodes().turn_to(&peer),
+            Err(error) => tracing::debug!(%peer, %error, "another node is asked than lots were drawn for"),
+        }
     }
 
     fn by(means: Means, addresses: Vec<Multiaddr>, runtime: Runtime) -> Self {

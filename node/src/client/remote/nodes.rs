@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use colony_protocol::identity::Digest;
 use libp2p::{Multiaddr, PeerId};
 
 use super::{Means, way::Way};
@@ -21,6 +22,8 @@ pub(super) struct Nodes {
     list: Vec<Node>,
     /// Whose turn it is.
     current: usize,
+    /// Who was last found to be somebody's by lot, among how many.
+    drawn: Option<(PeerId, usize)>,
 }
 
 /// One of them.
@@ -69,6 +72,31 @@ impl Nodes {
         }
     }
 
+    /// The node that is this peer's by lot, if its turn has not come and it was not drawn among the same before.
+    pub(super) fn draw(&mut self, me: &PeerId) -> Option<(PeerId, Vec<Multiaddr>)> {
+        let known = self.list.iter().filter_map(|node| Some((node.peer?, node)));
+        let (peer, node) = known.min_by_key(|(peer, _)| lot(me, peer))?;
+        let drawn = Some((peer, self.list.len()));
+        let is_current = self.list.get(self.current).is_some_and(|node| node.peer == Some(peer));
+        if is_current || self.drawn == drawn {
+            return None;
+        }
+        let addresses = node.addresses.clone();
+        self.drawn = drawn;
+        Some((peer, addresses))
+    }
+
+    /// Gives a node its turn.
+    pub(super) fn turn_to(&mut self, peer: &PeerId) {
+        let Some(place) = self.list.iter().position(|node| node.peer.as_ref() == Some(peer)) else { return };
+        if place != self.current {
+            if let Some(node) = self.list.get_mut(self.current) {
+                node.way = None;
+            }
+            self.current = place;
+        }
+    }
+
     /// The node whose turn it is, or the next after it that was not tried.
     pub(super) fn next(
         &mut self,
@@ -95,6 +123,11 @@ impl Nodes {
     }
 }
 
+/// A node's place in one peer's order of nodes: each peer has an order of its own.
+fn lot(me: &PeerId, node: &PeerId) -> Digest {
+    Digest::of(&[&me.to_bytes(), &node.to_bytes()])
+}
+
 #[cfg(test)]
 mod tests {
     use libp2p::multiaddr::Protocol;
@@ -108,6 +141,27 @@ mod tests {
             Some(peer) => address.with(Protocol::P2p(peer)),
             None => address,
         }
+    }
+
+    #[test]
+    fn each_peer_draws_a_node_and_all_nodes_are_drawn_about_as_often() {
+        let all: Vec<PeerId> = (0..3).map(|_| PeerId::random()).collect();
+        let mut drawn = [0; 3];
+        for _ in 0..300 {
+            let mut nodes = Nodes::default();
+            let me = PeerId::random();
+            nodes.learn(all.iter().map(|peer| address(1, Some(*peer))).collect());
+            let lot = nodes.draw(&me).map(|(peer, _)| peer);
+            // The first has its turn in any case.
+            assert!(lot != Some(all[0]));
+            // Whoever could not be reached is not tried again and again.
+            assert_eq!(nodes.draw(&me), None);
+            if let Some(peer) = lot {
+                nodes.turn_to(&peer);
+            }
+            drawn[nodes.current] += 1;
+        }
+        assert!(drawn.iter().all(|count| *count > 50), "{drawn:?}");
     }
 
     #[tokio::test]

@@ -21,3 +21,4 @@ pub(super) use behaviour::{Behaviour, BehaviourEvent};
 pub use handle::Handle;
 pub use orders::{DhtHealth, DhtMode, Finding, LastQuery};
 pub(super) use room::Room;
+pub(crate) use table::worth_knowing;

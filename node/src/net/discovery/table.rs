@@ -14,7 +14,7 @@ pub(super) const ADDRESSES: usize = 8;
 pub(super) const PEERS_PER_SUBNET: usize = 8;
 
 /// Of the addresses a peer says it listens at, those under which others may be sent to it, each with the peer at its end.
-pub(super) fn worth_knowing(peer: PeerId, said: &[Multiaddr], met: Scope, lab: bool) -> Vec<Multiaddr> {
+pub(crate) fn worth_knowing(peer: PeerId, said: &[Multiaddr], met: Scope, lab: bool) -> Vec<Multiaddr> {
     let mut known = Vec::new();
     for address in said {
         if !admits(address, met, lab) {
