@@ -408,7 +408,7 @@ pub(crate) fn engine_error(
     subject: ErrorSubject<crate::MemberId>,
     verb: ErrorVerb,
 ) -> impl FnOnce(StoreFailure) -> EngineError {
-    move |failure| StorageIOError::new(subject, verb, AnyError::new(&failure)).into()
+    move |failure| StorageIOError::new(subject, verb, AnyError::error(failure)).into()
 }
 
 impl<C: ColonyTypes> RaftLogReader<C> for LogStore<C> {

@@ -119,8 +119,8 @@ pub async fn find(target: &Target, key: &SecretKey, runtime: &Runtime) -> Result
 impl Probe {
     fn new(peer: PeerId, key: &SecretKey, runtime: &Runtime) -> Result<Self, String> {
         let key = keypair(key).ok_or("the key is not usable")?;
-        let (transport, relayed) =
-            with_circuits(&key, Kinds::ALL, None).map_err(|error| error.to_string())?;
+        let (transport, relayed) = with_circuits(&key, Kinds::ALL, None, runtime.carrier().as_ref())
+            .map_err(|error| error.to_string())?;
         let me = key.public().to_peer_id();
         let identify = identify::Config::new("/colony/1".to_owned(), key.public());
         let behaviour = Behaviour {

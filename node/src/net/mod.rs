@@ -11,6 +11,7 @@ mod behaviour;
 pub(crate) mod bounds;
 pub(crate) mod budget;
 pub(crate) mod calls;
+mod carrier;
 mod census;
 pub(crate) mod codec;
 pub(crate) mod dial;
@@ -65,6 +66,7 @@ use crate::runtime::Runtime;
 
 pub(crate) use behaviour::{RPC_STREAMS, is_silent, rpc};
 pub use bounds::{Caller, Class, Rate, Subnet};
+pub use carrier::{Carrier, Carrying};
 pub use census::{Acquaintance, Census, Twins};
 pub use dial::PeerDoor;
 pub use libp2p::{Multiaddr, PeerId};
@@ -250,7 +252,10 @@ impl Network {
         door: Option<PeerDoor>,
         runtime: Runtime,
     ) -> Result<Self, NetError> {
-        listen::check(&config.listen, config.tls.is_some())?;
+        // An emulated network says itself what is taken.
+        if runtime.carrier().is_none() {
+            listen::check(&config.listen, config.tls.is_some())?;
+        }
         let service = Service::new(handler, config.limits, runtime.clone());
         let knows = || door.as_ref().map_or_else(|| Arc::new(|_: &PeerId| false) as Knows, PeerDoor::knows);
         let duties = Duties { peers: door.is_some(), relay: config.relay.then(knows) };
@@ -428,8 +433,9 @@ fn swarm(
     topics: &gossip::Topics,
 ) -> Result<(Swarm<Behaviour>, mpsc::Sender<PeerId>), NetError> {
     let key = keypair(key).ok_or_else(|| NetError::Transport("the key is not usable".to_owned()))?;
-    let (transport, through) = transport::with_circuits(&key, Kinds::ALL, tls)
-        .map_err(|error| NetError::Transport(error.to_string()))?;
+    let (transport, through) =
+        transport::with_circuits(&key, Kinds::ALL, tls, service.runtime.carrier().as_ref())
+            .map_err(|error| NetError::Transport(error.to_string()))?;
     let greeter = Arc::clone(service);
     let transport = transport.and_then(move |(peer, muxer), _| {
         // In the connection's own task: the swarm does not wait for it.

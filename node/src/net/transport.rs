@@ -16,7 +16,10 @@ use libp2p::{
     noise, quic, relay, tcp, websocket, yamux,
 };
 
-use super::tls::{self, Tls};
+use super::{
+    carrier::Carrier,
+    tls::{self, Tls},
+};
 
 /// Time for a connection with its handshakes: several round trips around the world, or through a relay.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -73,7 +76,8 @@ impl Kinds {
     }
 }
 
-/// A transport with circuits, and the behaviour that belongs to them. `shown` is the node's certificate, if it has one.
+/// A transport with circuits, and the behaviour that belongs to them. `shown` is the node's certificate, if it has one;
+/// `carrier` is what there is instead of sockets.
 ///
 /// # Errors
 /// [`TransportError`].
@@ -81,10 +85,11 @@ pub(crate) fn with_circuits(
     key: &Keypair,
     kinds: Kinds,
     shown: Option<&Tls>,
+    carrier: Option<&Carrier>,
 ) -> Result<(Transport, relay::client::Behaviour), TransportError> {
     let (circuits, behaviour) = relay::client::new(key.public().to_peer_id());
     // Circuits first: the other transports take an address of theirs that goes on as one for their own.
-    let all = either(secured(circuits, key)?, build(key, kinds, shown)?);
+    let all = either(secured(circuits, key)?, build(key, kinds, shown, carrier)?);
     Ok((all, behaviour))
 }
 
@@ -92,11 +97,23 @@ pub(crate) fn with_circuits(
 ///
 /// # Errors
 /// [`TransportError`].
-pub(crate) fn transport(key: &Keypair, kinds: Kinds) -> Result<Transport, TransportError> {
-    build(key, kinds, None)
+pub(crate) fn transport(
+    key: &Keypair,
+    kinds: Kinds,
+    carrier: Option<&Carrier>,
+) -> Result<Transport, TransportError> {
+    build(key, kinds, None, carrier)
 }
 
-fn build(key: &Keypair, kinds: Kinds, shown: Option<&Tls>) -> Result<Transport, TransportError> {
+fn build(
+    key: &Keypair,
+    kinds: Kinds,
+    shown: Option<&Tls>,
+    carrier: Option<&Carrier>,
+) -> Result<Transport, TransportError> {
+    if let Some(carrier) = carrier {
+        return Ok(secured(carrier.transport(), key)?);
+    }
     let mut all = secured(tcp(), key)?;
     if kinds.quic {
         all = either(quic(key), all);

@@ -47,7 +47,7 @@ use crate::{
     net::{Multiaddr, NetConfig, NetLimits, Network, PeerDoor, PeerId, is_alone, peer_of},
     peers::Peers,
     reach,
-    runtime::Runtime,
+    runtime::{Runtime, Task, Worker},
     service::Service,
 };
 
@@ -396,10 +396,27 @@ async fn open_store(data: &Data, runtime: &Runtime) -> Result<(Store, oneshot::R
     runtime.thread("store-open", move || drop(opened.send(Store::open(disk, Options::default(), fresh))));
     let (store, writer): (Store, Writer) = opening.await.map_err(|_| StartError::Thread)??;
     let (done, closed) = oneshot::channel();
-    runtime.thread("store", move || {
-        writer.run();
-        // Nobody waits for it if the node was dropped.
-        done.send(()).ok();
-    });
+    runtime.worker("store", StoreWriter { writer, done });
     Ok((store, closed))
+}
+
+/// The store's writer, and who waits for its end.
+struct StoreWriter {
+    writer: Writer,
+    done: oneshot::Sender<()>,
+}
+
+impl Worker for StoreWriter {
+    fn run(self: Box<Self>) {
+        self.writer.run();
+        // Nobody waits for it if the node was dropped.
+        self.done.send(()).ok();
+    }
+
+    fn run_inline(self: Box<Self>) -> Task {
+        Box::pin(async move {
+            self.writer.run_inline().await;
+            self.done.send(()).ok();
+        })
+    }
 }

@@ -1,4 +1,4 @@
-//! The only door through which time, randomness, tasks, threads and disks enter the node.
+//! The only door through which time, randomness, tasks, threads and sockets enter the node.
 //!
 //! Production uses [`Tokio`]; an emulator gives another implementation of [`Platform`] and so runs the shipped node on
 //! virtual time from one seed. Therefore nothing else in this crate may read a clock, spawn, draw a random number or
@@ -16,6 +16,8 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use colony_protocol::time::Timestamp;
 use tokio::sync::oneshot;
 
+use crate::net::Carrier;
+
 pub use raft::{Raft, RaftRandom, RaftTask, RaftTaskError};
 pub use tokio_platform::Tokio;
 
@@ -28,6 +30,14 @@ pub type Job = Box<dyn FnOnce() + Send>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too much work is waiting for a processor")]
 pub struct Busy;
+
+/// Long blocking work that can run as a task instead, where there are no threads.
+pub trait Worker: Send + 'static {
+    /// Runs it on the thread that calls, until its input is closed.
+    fn run(self: Box<Self>);
+    /// The same as a task, which holds up all others while it works.
+    fn run_inline(self: Box<Self>) -> Task;
+}
 
 /// What a node needs from the machine it runs on.
 pub trait Platform: Send + Sync + std::fmt::Debug + 'static {
@@ -46,6 +56,14 @@ pub trait Platform: Send + Sync + std::fmt::Debug + 'static {
     fn offload(&self, job: Job) -> Result<(), Busy>;
     /// Runs long blocking work on a thread of its own, which ends by itself once its input is closed.
     fn thread(&self, name: &'static str, job: Job);
+    /// Runs a worker: on a thread of its own, where there are threads.
+    fn worker(&self, name: &'static str, worker: Box<dyn Worker>) {
+        self.thread(name, Box::new(move || worker.run()));
+    }
+    /// What carries connections in place of sockets; `None` on a real machine.
+    fn carrier(&self) -> Option<Carrier> {
+        None
+    }
     /// Fills a buffer from the machine's random source.
     fn random(&self, buffer: &mut [u8]);
     /// Drops every task at its next await and completes when all tasks and threads have ended.
@@ -128,6 +146,17 @@ impl Runtime {
     /// Runs long blocking work on a thread of its own, which ends by itself once its input is closed.
     pub fn thread(&self, name: &'static str, job: impl FnOnce() + Send + 'static) {
         self.0.thread(name, Box::new(job));
+    }
+
+    /// Runs a worker on a thread of its own, where there are threads.
+    pub fn worker(&self, name: &'static str, worker: impl Worker) {
+        self.0.worker(name, Box::new(worker));
+    }
+
+    /// What carries connections in place of sockets.
+    #[must_use]
+    pub fn carrier(&self) -> Option<Carrier> {
+        self.0.carrier()
     }
 
     /// Random bytes.

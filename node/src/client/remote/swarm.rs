@@ -96,12 +96,13 @@ fn swarm(
     codec: Codec,
     runtime: &Runtime,
 ) -> Result<Swarm<Behaviour>, NoTransport> {
+    let carrier = runtime.carrier();
     // What is seldom needed costs time to set up.
     let (transport, circuits) = if addresses.iter().any(is_relayed) {
-        let (transport, circuits) = with_circuits(key, Kinds::of(addresses), None)?;
+        let (transport, circuits) = with_circuits(key, Kinds::of(addresses), None, carrier.as_ref())?;
         (transport, Some(circuits))
     } else {
-        (transport(key, Kinds::of(addresses))?, None)
+        (transport(key, Kinds::of(addresses), carrier.as_ref())?, None)
     };
     let behaviour = Behaviour {
         rpc: net::rpc(codec, ProtocolSupport::Outbound),

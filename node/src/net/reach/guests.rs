@@ -50,7 +50,7 @@ impl fmt::Debug for Guests {
 }
 
 impl relay::RateLimiter for Guests {
-    fn try_next(&mut self, peer: PeerId, address: &Multiaddr, _: std::time::Instant) -> bool {
+    fn try_next(&mut self, peer: PeerId, address: &Multiaddr, _: web_time::Instant) -> bool {
         let is_member = (self.0)(&peer);
         if !is_member {
             tracing::debug!(%peer, %address, "a stranger wants to be relayed");
