@@ -106,8 +106,13 @@ impl Coordinator {
         for (_, call) in &mut calls {
             call.term = self.term;
         }
-        let mut entry = apply(&mut self.colony, &mut self.disk, at, &heard, &calls);
-        let twin = apply(&mut self.twin, &mut self.twin_disk, at, &heard, &calls);
+        self.replay(at, &heard, calls)
+    }
+
+    /// Applies an entry as it stands in a log, and has it on the disk.
+    pub fn replay(&mut self, at: Timestamp, heard: &[Identity], calls: Vec<(Actor, Call)>) -> Entry {
+        let mut entry = apply(&mut self.colony, &mut self.disk, at, heard, &calls);
+        let twin = apply(&mut self.twin, &mut self.twin_disk, at, heard, &calls);
         entry.differs = differences(&entry, &twin);
         for applied in &mut entry.applied {
             let requests = self.known.entry(applied.call.by).or_default();

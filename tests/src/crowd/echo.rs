@@ -28,9 +28,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// A way to one node for signed bytes.
 pub type Raw = Arc<dyn Transport>;
 
-pub(super) async fn run(mut context: Context, doors: Vec<Raw>, key: SecretKey) {
+pub(super) async fn run(mut context: Context, doors: Vec<Raw>, key: SecretKey, pause: Duration) {
     while context.goes_on() {
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(PAUSE.max(pause)).await;
         let (Some(one), Some(two)) = (context.chance.one_of(&doors), context.chance.one_of(&doors)) else {
             return;
         };
@@ -66,7 +66,8 @@ async fn submit(door: &Raw, request: &[u8]) -> Option<Result<Vec<ProcessId>, Ref
     let outcome = door.call(request.to_vec(), ATTEMPT).await.ok()?;
     match rpc::decode_outcome(&outcome).ok()? {
         Ok(Response::Reply(Reply::Submitted(ids))) => Some(Ok(ids)),
-        Ok(_) | Err(Refusal::Unavailable(_) | Refusal::Busy(_)) => None,
+        // A node whose disk failed cannot say what became of it; another node can.
+        Ok(_) | Err(Refusal::Unavailable(_) | Refusal::Busy(_) | Refusal::Storage(_)) => None,
         Err(refusal) => Some(Err(refusal)),
     }
 }

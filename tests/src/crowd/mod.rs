@@ -97,7 +97,7 @@ pub struct Mix {
     pub echoes: usize,
     /// Whether executors make mistakes: fall silent, come late, use old tokens.
     pub is_careless: bool,
-    /// A pause between the calls of a submitter, so that the queue stays short in a long run.
+    /// A pause between the calls of a client that is no executor, so that the queue stays short in a long run.
     pub pause: Duration,
 }
 
@@ -184,13 +184,13 @@ impl Crowd {
         for number in 0..mix.readers {
             let context =
                 crowd.context(&door().client.with_key(user_key(generation, number)), record, chance);
-            crowd.tasks.push(tokio::spawn(reader::run(context)));
+            crowd.tasks.push(tokio::spawn(reader::run(context, mix.pause)));
         }
         for number in 0..mix.echoes {
             let context =
                 crowd.context(&door().client.with_key(user_key(generation, number)), record, chance);
             let raw = doors.iter().map(|door| door.raw.clone()).collect();
-            crowd.tasks.push(tokio::spawn(echo::run(context, raw, user_key(generation, number))));
+            crowd.tasks.push(tokio::spawn(echo::run(context, raw, user_key(generation, number), mix.pause)));
         }
         crowd
     }

@@ -11,9 +11,9 @@ use crate::observed::clock::Moment;
 /// Between two looks: readers watch, they do not load.
 const PAUSE: Duration = Duration::from_millis(3);
 
-pub(super) async fn run(mut context: Context) {
+pub(super) async fn run(mut context: Context, pause: Duration) {
     while context.goes_on() {
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(PAUSE.max(pause)).await;
         let Some(id) = context.record.known(&mut context.chance) else { continue };
         let begin = Moment::now();
         let answer = context.client.process(id.into()).await;

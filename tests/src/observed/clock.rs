@@ -1,14 +1,16 @@
 //! One clock for all clients of a run.
 //!
-//! Monotonic, and no two readings are equal: if one call had its answer before another was sent, the numbers say so.
+//! It is the clock that sleeps go by, which an emulator may move. Monotonic, and no two readings are equal: if one call had its answer before another was sent, the numbers say so.
 
 use std::{
     sync::{
         OnceLock,
         atomic::{AtomicI64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
+
+use tokio::time::Instant;
 
 /// A reading: nanoseconds since the first one of this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
