@@ -16,6 +16,7 @@
 //! * [`node`] - all of it together, started and stopped;
 //! * [`announcements`] - how executors that wait for work hear of it without asking;
 //! * [`endpoint`] - the place in the network of a member that keeps no state;
+//! * [`gateway`] - the door for ColonyOS's clients;
 //! * [`client`] - what a member uses to talk to a colony, over libp2p or within the process.
 
 pub mod announcements;
@@ -26,6 +27,7 @@ pub mod discovery;
 pub mod doctor;
 pub mod endpoint;
 pub mod executor;
+pub mod gateway;
 pub mod membership;
 pub mod net;
 pub mod node;

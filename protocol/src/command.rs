@@ -296,8 +296,20 @@ pub struct Assign {
 pub struct LeaseRef {
     /// The process.
     pub process: ProcessId,
-    /// The fencing token of the caller's lease.
+    /// The fencing token of the caller's lease, or [`LeaseRef::ANY`].
     pub token: u64,
+}
+
+impl LeaseRef {
+    /// The token of callers that know none, as ColonyOS's clients: whatever lease of the process the caller holds now. It
+    /// fences off everybody else, and gives up the fence between two leases of the same caller.
+    pub const ANY: u64 = u64::MAX;
+
+    /// The caller's lease of a process, whichever it is.
+    #[must_use]
+    pub const fn any(process: ProcessId) -> Self {
+        Self { process, token: Self::ANY }
+    }
 }
 
 /// A process its holder gives back.

@@ -5,15 +5,19 @@
 //! be kept as evidence. The signature covers a domain tag (no other protocol's signature fits), the colony, the kind
 //! of request, its audience, the request id, and a window of time.
 //!
+//! A client of ColonyOS signs another text, in which there is neither a request id nor a time. The member that takes it
+//! in makes the body, and keeps the text beside it as the evidence of who asked: see [`Foreign`].
+//!
 //! What may never happen: a body acted upon before [`Signed::verify`] said who signed it - except when it comes out
-//! of the log, where the member that proposed it has verified it ([`Signed::body_from_log`]).
+//! of the log, where the member that proposed it has verified it ([`Signed::body_from_log`]); a body that nobody signed
+//! taken from anybody but a member.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     bounded::{Bytes, List, Text},
     codec::{self, CodecError},
-    identity::{Digest, Identity, IdentityError, SecretKey, Signature},
+    identity::{Digest, HASH_LEN, Identity, IdentityError, SecretKey, Signature},
     time::{Span, Timestamp},
 };
 
@@ -91,8 +95,38 @@ fn no_grants(grants: &List<Bytes<4096>, 4>) -> bool {
 pub struct Signed {
     /// The encoded [`Body`].
     pub body: Bytes<SIGNED_MAX>,
-    /// The signature over [`DOMAIN`] and the body bytes.
+    /// The signature over [`DOMAIN`] and the body bytes; over the foreign text, where there is one.
     pub signature: Signature,
+    /// What was signed instead of the body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreign: Option<Foreign>,
+}
+
+/// What a client of ColonyOS signed. The body beside it was made of this by a member, and is not signed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Foreign {
+    /// The text.
+    Text(Text<SIGNED_MAX>),
+    /// Its hash, when both do not fit: it proves who signed, and what to whoever has the text.
+    Digest(Bytes<HASH_LEN>),
+}
+
+impl Foreign {
+    /// What the signature is over: ColonyOS signs the bare text, with no tag in front.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::Text(text) => Digest::of(&[text.as_bytes()]),
+            Self::Digest(bytes) => {
+                let mut digest = Digest([0; HASH_LEN]);
+                // One that is too short is nobody's.
+                for (to, from) in digest.0.iter_mut().zip(bytes.iter()) {
+                    *to = *from;
+                }
+                digest
+            }
+        }
+    }
 }
 
 impl Signed {
@@ -104,7 +138,17 @@ impl Signed {
         let body = codec::encode_behind(&[], body.payload.len().saturating_add(codec::ROOM), body)?;
         let body = Bytes::new(body).map_err(|_| EnvelopeError::TooLarge)?;
         let signature = key.sign(&Self::digest(&body));
-        Ok(Self { body, signature })
+        Ok(Self { body, signature, foreign: None })
+    }
+
+    /// Wraps a body that a member made of what a client of ColonyOS signed.
+    ///
+    /// # Errors
+    /// [`EnvelopeError::Codec`] or [`EnvelopeError::TooLarge`].
+    pub fn relay(body: &Body, foreign: Foreign, signature: Signature) -> Result<Self, EnvelopeError> {
+        let body = codec::encode_behind(&[], body.payload.len().saturating_add(codec::ROOM), body)?;
+        let body = Bytes::new(body).map_err(|_| EnvelopeError::TooLarge)?;
+        Ok(Self { body, signature, foreign: Some(foreign) })
     }
 
     /// Bytes for the wire and the log.
@@ -112,7 +156,12 @@ impl Signed {
     /// # Errors
     /// [`EnvelopeError::Codec`] or [`EnvelopeError::TooLarge`].
     pub fn to_bytes(&self) -> Result<Vec<u8>, EnvelopeError> {
-        let bytes = codec::encode_behind(&[], self.body.len().saturating_add(codec::ROOM), self)?;
+        let foreign = match &self.foreign {
+            Some(Foreign::Text(text)) => text.len(),
+            Some(Foreign::Digest(_)) | None => 0,
+        };
+        let room = self.body.len().saturating_add(foreign).saturating_add(codec::ROOM);
+        let bytes = codec::encode_behind(&[], room, self)?;
         if bytes.len() > SIGNED_MAX {
             return Err(EnvelopeError::TooLarge);
         }
@@ -146,8 +195,23 @@ impl Signed {
         &self,
         recover: impl FnOnce(&Signature, &Digest) -> Result<Identity, IdentityError>,
     ) -> Result<(Identity, Body), EnvelopeError> {
+        if self.foreign.is_some() {
+            return Err(EnvelopeError::Unsigned);
+        }
         let by = recover(&self.signature, &Self::digest(&self.body))?;
         Ok((by, codec::decode(&self.body)?))
+    }
+
+    /// Who signed, and the body: for a request that a member passed on, whose word is taken for a body that was made
+    /// of a foreign text.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub fn verify_relayed(&self) -> Result<(Identity, Body), EnvelopeError> {
+        match &self.foreign {
+            None => self.verify(),
+            Some(foreign) => Ok((self.signature.recover(&foreign.digest())?, codec::decode(&self.body)?)),
+        }
     }
 
     /// Decodes without checking the signature: only for bytes out of the replicated log, which were verified by the
@@ -228,6 +292,9 @@ pub enum EnvelopeError {
         /// By which clock.
         now: Timestamp,
     },
+    /// The body is not what was signed.
+    #[error("the request is not signed as such; ColonyOS's form is taken at `POST /api`")]
+    Unsigned,
     /// The payload is not what `kind` says.
     #[error("the payload is not of the signed kind")]
     Kind,

@@ -18,6 +18,7 @@
 //! * [`model`] - the nouns: function specs, processes, executors, workflows, members;
 //! * [`validate`] - what a spec must satisfy before it becomes work;
 //! * [`schedule`] - when crons run: expressions, descriptors, time zones, intervals;
+//! * [`colonyos`] - what ColonyOS's clients say and are told, as commands and answers;
 //! * [`units`] - amounts of CPU, memory and time as people write them;
 //! * [`colony`] - the deterministic state machine that decides everything about the queue.
 
@@ -26,6 +27,7 @@ pub mod bounded;
 pub mod charter;
 pub mod codec;
 pub mod colony;
+pub mod colonyos;
 pub mod command;
 pub mod entry;
 pub mod envelope;

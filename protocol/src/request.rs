@@ -17,8 +17,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     bounded::{Bytes, Text},
+    colonyos,
     command::Command,
-    envelope::{Body, EnvelopeError, RequestId, SIGNED_MAX, Signed},
+    envelope::{Body, EnvelopeError, Foreign, RequestId, SIGNED_MAX, Signed},
     identity::{Digest, Identity, IdentityError, Signature},
     refusal::Refusal,
     time::Timestamp,
@@ -59,6 +60,36 @@ impl Request {
     #[must_use]
     pub const fn new(bytes: Bytes<SIGNED_MAX>) -> Self {
         Self { bytes, read: Mutex::new(None) }
+    }
+
+    /// Makes the request that stands for a foreign text: `body` carries `command`, and the text stays beside it. Where both
+    /// do not fit, the text's hash does.
+    ///
+    /// # Errors
+    /// [`EnvelopeError::TooLarge`], [`EnvelopeError::Kind`] or [`EnvelopeError::Codec`].
+    pub fn relay(
+        body: &Body,
+        command: Command,
+        text: &str,
+        signature: Signature,
+    ) -> Result<(Self, Arc<Command>), EnvelopeError> {
+        let bytes = |foreign| Signed::relay(body, foreign, signature)?.to_bytes();
+        let whole = match Text::new(text) {
+            Ok(text) => bytes(Foreign::Text(text)),
+            Err(_) => Err(EnvelopeError::TooLarge),
+        };
+        let bytes = match whole {
+            Err(EnvelopeError::TooLarge) => {
+                let digest = Digest::of(&[text.as_bytes()]);
+                bytes(Foreign::Digest(Bytes::new(digest.0.to_vec()).unwrap_or_default()))?
+            }
+            whole => whole?,
+        };
+        let contents = Contents::of(body, command)?;
+        let command = Arc::clone(&contents.command);
+        let request = Self::new(Bytes::new(bytes).map_err(|_| EnvelopeError::TooLarge)?);
+        *request.read() = Some(contents);
+        Ok((request, command))
     }
 
     /// The bytes, as they were received.
@@ -116,6 +147,26 @@ impl Opened {
         recover: impl FnOnce(&Signature, &Digest) -> Result<Identity, IdentityError>,
     ) -> Result<(Identity, Self), EnvelopeError> {
         let (by, body) = Signed::from_bytes(&bytes)?.verify_by(recover)?;
+        Ok((by, Self { bytes, body }))
+    }
+
+    /// Opens a request that a member who does not vote passed on: what it made of a foreign text must be what everybody
+    /// makes of it.
+    ///
+    /// # Errors
+    /// As [`Signed::verify_relayed`]; [`EnvelopeError::Unsigned`] if the text says something else than the body.
+    pub fn verify_relayed(bytes: Vec<u8>) -> Result<(Identity, Self), EnvelopeError> {
+        let signed = Signed::from_bytes(&bytes)?;
+        let (by, body) = signed.verify_relayed()?;
+        if let Some(foreign) = &signed.foreign {
+            let said = match foreign {
+                Foreign::Text(text) => colonyos::says(text, &body.kind, &body.payload),
+                Foreign::Digest(_) => false,
+            };
+            if !said {
+                return Err(EnvelopeError::Unsigned);
+            }
+        }
         Ok((by, Self { bytes, body }))
     }
 

@@ -1,6 +1,6 @@
 //! Words for a colony on this machine, for the proof that it works, and for choosing between colonies.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -17,6 +17,9 @@ pub(crate) struct DevArgs {
     /// Where to listen; loopback only, because the keys are public [default: 127.0.0.1 port 50081, TCP and QUIC]
     #[arg(long, value_name = "MULTIADDR")]
     pub(crate) listen: Vec<String>,
+    /// Where to serve ColonyOS's clients; loopback only [default: 127.0.0.1:50080, unless --listen is given]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) http: Option<SocketAddr>,
     /// Do not take work on this machine
     #[arg(long)]
     pub(crate) no_executor: bool,

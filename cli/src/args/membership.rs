@@ -1,6 +1,6 @@
 //! Words for founding a colony, running its nodes, and saying who belongs to it.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand, ValueEnum};
 use colony_node::{
@@ -58,6 +58,9 @@ pub(crate) struct UpArgs {
     /// Where its node listens and how patient it is.
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
+    /// Serve ColonyOS's clients over HTTP here, and over HTTPS with --tls-cert
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) http: Option<SocketAddr>,
     /// Take work of this type on this machine, too
     #[arg(long, value_name = "TYPE")]
     pub(crate) executor: Option<String>,
@@ -71,7 +74,13 @@ pub(crate) struct UpArgs {
 
 impl Default for UpArgs {
     fn default() -> Self {
-        Self { place: PlaceArgs::default(), executor: None, replace_after: REPLACE_AFTER, log_kept: LOG_KEPT }
+        Self {
+            place: PlaceArgs::default(),
+            http: None,
+            executor: None,
+            replace_after: REPLACE_AFTER,
+            log_kept: LOG_KEPT,
+        }
     }
 }
 

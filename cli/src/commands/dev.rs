@@ -7,9 +7,13 @@ mod keys;
 mod listen;
 mod seats;
 
-use std::{num::NonZeroUsize, path::Path, thread, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, path::Path, thread, time::Duration};
 
-use colony_node::{consensus::ProposeError, runtime::Runtime};
+use colony_node::{
+    consensus::ProposeError,
+    gateway::{Gateway, GatewayConfig},
+    runtime::Runtime,
+};
 use colony_protocol::{bounded::Text, model::Executor, time::Span};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +28,9 @@ use crate::{
     args::DevArgs,
     context::{Context, Home},
     error::{Exit, Failure},
-    hardware, nodes, output, stop,
+    hardware,
+    hint::Hint,
+    nodes, output, stop,
 };
 
 /// The colony's name, and the context's.
@@ -44,6 +50,7 @@ pub(super) async fn run(app: &App, args: DevArgs) -> Result<Exit, Failure> {
     let begun = app.runtime.elapsed();
     let keys = Keys::documented()?;
     let seats = seats::all(&args, &keys, &app.runtime)?;
+    let http = listen::http(&args)?;
     let home = app.home()?;
     let stop = stop::on_signals(&app.runtime)?;
     let plan = Plan {
@@ -56,13 +63,22 @@ pub(super) async fn run(app: &App, args: DevArgs) -> Result<Exit, Failure> {
     let Some(cluster) = stop.run_until_cancelled(starting).await else { return Ok(Exit::INTERRUPTED) };
     let cluster = cluster?;
     let addresses: Vec<String> = cluster.addresses().iter().map(ToString::to_string).collect();
+    let gateway = match open_gateway(&cluster, http).await {
+        Ok(gateway) => gateway,
+        Err(failure) => {
+            cluster.shutdown().await;
+            return Err(failure);
+        }
+    };
+    let url = gateway.as_ref().map(Gateway::url);
     make_context(&home, &keys, &addresses)?;
     let executor =
         if args.no_executor { None } else { Some(start_executor(&app.runtime, &cluster, &keys, &stop)?) };
     let took = Span::from_micros(
         u64::try_from(app.runtime.elapsed().saturating_sub(begun).as_micros()).unwrap_or(u64::MAX),
     );
-    tell_ready(app, &keys, &addresses, took, &args)?;
+    let places = Places { listen: &addresses, http: url.as_deref() };
+    tell_ready(app, &keys, places, took, &args)?;
     let failure = tokio::select! {
         biased;
         failure = until_stopped(app, &cluster, &stop) => failure,
@@ -73,8 +89,27 @@ pub(super) async fn run(app: &App, args: DevArgs) -> Result<Exit, Failure> {
         Some(executor) => executor.end().await,
         None => Ok(()),
     };
+    if let Some(gateway) = gateway {
+        gateway.close().await;
+    }
     cluster.shutdown().await;
     failure.map_or(lent, Err).map(|()| Exit::DONE)
+}
+
+/// Where the colony is reached.
+#[derive(Debug, Clone, Copy)]
+struct Places<'a> {
+    /// By its own members.
+    listen: &'a [String],
+    /// By ColonyOS's clients.
+    http: Option<&'a str>,
+}
+
+/// Opens the door for ColonyOS's clients at the first node, whose key owns a ColonyOS server as documented.
+async fn open_gateway(cluster: &Cluster, http: Option<SocketAddr>) -> Result<Option<Gateway>, Failure> {
+    let (Some(address), Some(first)) = (http, cluster.members.first()) else { return Ok(None) };
+    let opened = first.node.open_gateway(GatewayConfig { address, tls: None }).await;
+    opened.map(Some).map_err(|error| Failure::caused(&error).hint(Hint::DevOnAnyPort))
 }
 
 /// Completes when the executor, if there is one, has ended.
@@ -153,29 +188,23 @@ fn start_executor(
     lend(runtime, loan, stop)
 }
 
-fn tell_ready(
-    app: &App,
-    keys: &Keys,
-    addresses: &[String],
-    took: Span,
-    args: &DevArgs,
-) -> Result<(), Failure> {
+fn tell_ready(app: &App, keys: &Keys, places: Places<'_>, took: Span, args: &DevArgs) -> Result<(), Failure> {
     if !app.format().is_human() {
         let ready = json!({
             "event": "ready",
             "colony": NAME,
             "colonyid": keys.owner.identity().to_hex(),
-            "http": null,
-            "listen": addresses,
+            "http": places.http,
+            "listen": places.listen,
             "members": usize::from(args.nodes),
             "millis": took.as_micros() / 1_000,
         });
         return output::data(&ready.to_string());
     }
-    output::data(&welcome(addresses, took, args))
+    output::data(&welcome(places, took, args))
 }
 
-fn welcome(addresses: &[String], took: Span, args: &DevArgs) -> String {
+fn welcome(places: Places<'_>, took: Span, args: &DevArgs) -> String {
     let data = match args.data.as_deref().map(Path::display) {
         Some(directory) => format!("data in {directory}"),
         None => "data in memory (keep it: --data ./colony)".to_owned(),
@@ -186,6 +215,7 @@ fn welcome(addresses: &[String], took: Span, args: &DevArgs) -> String {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         format!("{LOCAL}, type {LOCAL_TYPE}, {cores} programs at a time")
     };
+    let http = places.http.unwrap_or("none (serve ColonyOS's clients: --http 127.0.0.1:50080)");
     let members = match usize::from(args.nodes) {
         1 => "1 member".to_owned(),
         many => format!("{many} members, any {} of them may fail", (many - 1) / 2),
@@ -194,10 +224,11 @@ fn welcome(addresses: &[String], took: Span, args: &DevArgs) -> String {
         "colony {} - development colony, {data}\n\
          \x20 colony    {NAME}, {members}, ready in {}\n\
          \x20 listen    {}\n\
+         \x20 http      {http}\n\
          \x20 executor  {executor}\n\
          \x20 try       colony exec -- uname -a\n",
         env!("CARGO_PKG_VERSION"),
         output::spoken(took),
-        addresses.join("\n            "),
+        places.listen.join("\n            "),
     )
 }

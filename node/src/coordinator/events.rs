@@ -13,13 +13,20 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use colony_protocol::{bounded::Text, colony::Event, model::Name, refusal::Refusal};
-use tokio::sync::{Notify, futures::Notified, watch};
+use colony_protocol::{
+    bounded::Text,
+    colony::Event,
+    model::{Name, ProcessId, State},
+    refusal::Refusal,
+};
+use tokio::sync::{Notify, broadcast, futures::Notified, watch};
 
 /// Most executor types remembered as ready; beyond it all count as ready, which costs a look and loses nothing.
 const TYPES_MAX: usize = 1024;
 /// Most watches of one colony at a time. Each follows one process for one client.
 const WATCHES_MAX: usize = 10_000;
+/// Events kept for those who follow all processes: a second of them at full load.
+const FEED: usize = 8192;
 
 /// For which executor types work may have become ready.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -91,6 +98,18 @@ pub struct Events {
     members: Notify,
     /// How often members came, went or moved.
     changes: watch::Sender<u64>,
+    /// Tells whoever follows all processes.
+    feed: Feed,
+}
+
+/// Every process that came into a state.
+#[derive(Debug)]
+struct Feed(broadcast::Sender<(ProcessId, State)>);
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self(broadcast::Sender::new(FEED))
+    }
 }
 
 impl Events {
@@ -100,11 +119,18 @@ impl Events {
         let watchers = lock(&self.watchers);
         for event in events {
             match event {
-                Event::Ready { executor_type, .. } => ready.add(executor_type),
+                Event::Ready { process, executor_type } => {
+                    ready.add(executor_type);
+                    self.feed.0.send((*process, State::Waiting)).ok();
+                }
                 Event::Resumed => ready.add_all(),
                 Event::Process { process, .. } | Event::Log { process } => {
                     if let Some(watched) = watchers.processes.get(&process.number()) {
                         watched.news.notify_waiters();
+                    }
+                    if let Event::Process { state, .. } = event {
+                        // Nobody may be there.
+                        self.feed.0.send((*process, *state)).ok();
                     }
                 }
                 Event::Members => {
@@ -125,6 +151,12 @@ impl Events {
     #[must_use]
     pub fn members(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+
+    /// Every process that comes into a state from now on, on this node. Whoever is too slow is told how many it missed.
+    #[must_use]
+    pub(crate) fn feed(&self) -> broadcast::Receiver<(ProcessId, State)> {
+        self.feed.0.subscribe()
     }
 
     /// Takes what became ready since the last time.

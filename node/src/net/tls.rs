@@ -8,10 +8,12 @@
 use std::{
     fmt, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use libp2p::websocket::tls as ws;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use tokio_rustls::rustls;
 
 /// Names a file with the certificates of authorities to believe beside the public ones, as other programs have it.
 const AUTHORITIES: &str = "SSL_CERT_FILE";
@@ -21,6 +23,9 @@ const AUTHORITIES: &str = "SSL_CERT_FILE";
 pub struct Tls {
     certificates: Vec<ws::Certificate>,
     key: ws::PrivateKey,
+    /// The same for the door for HTTP.
+    chain: Vec<CertificateDer<'static>>,
+    secret: Arc<PrivateKeyDer<'static>>,
 }
 
 /// Why a certificate cannot be used. The text names the file.
@@ -65,7 +70,12 @@ impl Tls {
     /// # Errors
     /// [`TlsError`], which names the file.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        let certificates = certificates(&read(certificate)?);
+        let pem = read(certificate)?;
+        let certificates = certificates(&pem);
+        let chain = CertificateDer::pem_slice_iter(&pem)
+            .filter_map(Result::ok)
+            .map(CertificateDer::into_owned)
+            .collect();
         if certificates.is_empty() {
             return Err(TlsError::NoCertificate { path: certificate.to_owned() });
         }
@@ -73,7 +83,8 @@ impl Tls {
         // What is made of the bytes below must know their kind by looking at them.
         let der = der.filter(|der| PrivateKeyDer::try_from(der.secret_der()).is_ok());
         let der = der.ok_or_else(|| TlsError::NoKey { path: key.to_owned() })?;
-        let tls = Self { certificates, key: ws::PrivateKey::new(der.secret_der().to_vec()) };
+        let key_of_peers = ws::PrivateKey::new(der.secret_der().to_vec());
+        let tls = Self { certificates, key: key_of_peers, chain, secret: Arc::new(der) };
         match tls.served() {
             Ok(_) => Ok(tls),
             Err(why) => Err(TlsError::Mismatch {
@@ -82,6 +93,20 @@ impl Tls {
                 why: root(&why),
             }),
         }
+    }
+
+    /// The same for a web server.
+    ///
+    /// # Errors
+    /// What rustls says of the certificate or the key.
+    pub(crate) fn http_server(&self) -> Result<rustls::ServerConfig, rustls::Error> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(self.chain.clone(), self.secret.clone_key())?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(config)
     }
 
     fn served(&self) -> Result<ws::Builder, ws::Error> {

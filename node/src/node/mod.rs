@@ -44,6 +44,7 @@ use crate::{
     client::{Client, Local, Transport},
     consensus::ProposeError,
     discovery::{Discovery, PEERS_FILE, Settings},
+    gateway::{Behind, Gateway, GatewayConfig, GatewayError},
     net::{Multiaddr, NetConfig, NetLimits, Network, PeerDoor, PeerId, is_alone, peer_of},
     peers::Peers,
     reach,
@@ -242,6 +243,17 @@ impl Node {
     pub fn transport(&self) -> Arc<dyn Transport> {
         let Ground { service, peer, runtime, .. } = &self.ground;
         Arc::new(Local::new(Arc::new(service.clone()), *peer, runtime.clone()))
+    }
+
+    /// Opens the door for ColonyOS's clients. It is closed before the node is shut down.
+    ///
+    /// # Errors
+    /// [`GatewayError`] says why it cannot be opened there.
+    pub async fn open_gateway(&self, config: GatewayConfig) -> Result<Gateway, GatewayError> {
+        let Ground { service, key, pulse, runtime, .. } = &self.ground;
+        let (service, key) = (service.clone(), key.clone());
+        let behind = Behind { service, key, pulse: pulse.clone(), runtime: runtime.clone() };
+        Gateway::open(behind, config).await
     }
 
     /// Who this node is.

@@ -20,12 +20,12 @@ use colony_protocol::{
     colony::Colony,
     identity::Identity,
     model::{
-        ExecutorState, Name, Process, RegisteredFunction, StoredLogLine, Workflow,
+        ExecutorState, Name, Process, ProcessId, RegisteredFunction, StoredLogLine, Workflow, WorkflowId,
         member::{Address, MemberKey, MemberView},
     },
     query::{PAGE_MAX, Query, Selector},
     refusal::Refusal,
-    reply::{Answer, LISTENERS_MAX, Status},
+    reply::{Answer, LISTENERS_MAX, Statistics, Status},
 };
 use colony_store::{ColonyView, StoreFailure};
 
@@ -126,6 +126,42 @@ impl Desk {
         }
     }
 
+    /// The colony.
+    pub(crate) fn id(&self) -> Result<Identity, Refusal> {
+        Ok(self.colony()?.id())
+    }
+
+    /// The colony's name, as far as it is known here.
+    pub(crate) fn name(&self) -> Result<Name, Refusal> {
+        Ok(self.colony()?.name().clone())
+    }
+
+    /// Whether somebody has a part in the colony, or had, as far as is known here.
+    pub(crate) fn is_known(&self, by: &Identity) -> bool {
+        self.colony().is_ok_and(|colony| colony.is_known(by))
+    }
+
+    /// The name of the executor with this key.
+    pub(crate) fn executor_name(&self, by: &Identity) -> Option<Name> {
+        let colony = self.colony().ok()?;
+        colony.executors().find(|executor| executor.id == *by).map(|executor| executor.name.clone())
+    }
+
+    /// Whether a process is in the colony, as far as is known here.
+    pub(crate) fn has_process(&self, id: &ProcessId) -> bool {
+        matches!(self.process_by_number(id.number()), Ok(Some(process)) if process.id == *id)
+    }
+
+    /// Whether a workflow is in the colony, as far as is known here.
+    pub(crate) fn has_workflow(&self, id: &WorkflowId) -> bool {
+        matches!(self.workflow_by_number(id.number()), Ok(Some(workflow)) if workflow.id == *id)
+    }
+
+    /// Counts by state.
+    pub(crate) fn statistics(&self) -> Result<Statistics, Refusal> {
+        Ok(self.colony()?.statistics())
+    }
+
     /// Whether somebody may ask questions, as far as is known here.
     pub(crate) fn may_read(&self, by: &Identity) -> bool {
         self.colony().is_ok_and(|colony| colony.may_read(by).is_ok())
@@ -141,7 +177,7 @@ impl Desk {
     }
 
     /// All members as this node sees them.
-    fn members(&self) -> Result<Vec<MemberView>, Refusal> {
+    pub(crate) fn members(&self) -> Result<Vec<MemberView>, Refusal> {
         let metrics = self.consensus.metrics().borrow().clone();
         Ok(view::members(&*self.colony()?, &metrics, &self.peers, &self.node, &self.runtime))
     }

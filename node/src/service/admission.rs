@@ -51,6 +51,15 @@ impl Admission {
         };
         taken.map_err(|wait| too_often(class, wait))
     }
+
+    /// Lets a request go on that a door of this node brought: counted for its signer alone.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`], with the time to wait.
+    pub(super) fn admit_signer(&self, checked: &Checked, now: Duration) -> Result<(), Refusal> {
+        let class = class(&checked.ask);
+        self.by_signer.take(checked.item.by, class, now).map_err(|wait| too_often(class, wait))
+    }
 }
 
 fn too_often(class: Class, wait: Duration) -> Refusal {

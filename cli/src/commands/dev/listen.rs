@@ -1,16 +1,31 @@
 //! Where a development colony listens: on this machine, and nowhere else.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use colony_node::{
     net::{Multiaddr, NetError},
     node::StartError,
 };
 
-use crate::{error::Failure, hint::Hint};
+use crate::{args::DevArgs, error::Failure, hint::Hint};
 
 /// Where `dev` listens unless told otherwise: TCP and QUIC on the port after ColonyOS's 50080.
 const DEFAULTS: [&str; 2] = ["/ip4/127.0.0.1/tcp/50081", "/ip4/127.0.0.1/udp/50081/quic-v1"];
+
+/// Where ColonyOS's clients expect a server.
+const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50080);
+
+/// Where ColonyOS's clients are served: where asked, else at their usual port, unless this colony listens elsewhere than
+/// usual and so may not be the only one.
+pub(super) fn http(args: &DevArgs) -> Result<Option<SocketAddr>, Failure> {
+    match args.http {
+        Some(address) if address.ip().is_loopback() => Ok(Some(address)),
+        Some(address) => Err(Failure::usage(format!(
+            "--http {address}: a development colony stays on this machine, because everybody knows its keys"
+        ))),
+        None => Ok(args.listen.is_empty().then_some(HTTP)),
+    }
+}
 
 /// The addresses asked for, each checked to be of this machine.
 pub(super) fn asked(words: &[String]) -> Result<Vec<String>, Failure> {

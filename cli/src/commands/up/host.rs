@@ -1,8 +1,9 @@
 //! This home's node, made from what the home says about it.
 
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 
 use colony_node::{
+    gateway::{Gateway, GatewayConfig},
     net::{Multiaddr, Tls},
     node::{ColonyConfig, Data, KnownPeer, Node, NodeConfig},
 };
@@ -91,6 +92,18 @@ impl Host {
         let node = started.map_err(|error| failure::of_start(error, &home, &file))?;
         home.write_node(&file)?;
         Ok(Self { home, file, key, node })
+    }
+
+    /// Opens the door for ColonyOS's clients, if one is asked for; with the certificate, if there is one.
+    pub(in crate::commands) async fn open_gateway(
+        &self,
+        http: Option<SocketAddr>,
+    ) -> Result<Option<Gateway>, Failure> {
+        let Some(address) = http else { return Ok(None) };
+        let tls = self.file.tls.as_ref().map(|TlsFiles { certificate, key }| Tls::read(certificate, key));
+        let tls = tls.transpose().map_err(|error| Failure::usage(error.to_string()))?;
+        let opened = self.node.open_gateway(GatewayConfig { address, tls }).await;
+        opened.map(Some).map_err(|error| Failure::caused(&error))
     }
 
     /// Its addresses as others can dial them.

@@ -10,7 +10,7 @@ mod ready;
 
 use std::time::Duration;
 
-use colony_node::{consensus::ProposeError, discovery::PEERS_FILE};
+use colony_node::{consensus::ProposeError, discovery::PEERS_FILE, gateway::Gateway};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -116,7 +116,9 @@ pub(super) async fn serve(
     let running = Running { pid: std::process::id(), command: command.to_owned() };
     host.home.set_running(Some(&running))?;
     let (news, mut ended) = mpsc::channel(NEWS);
-    let announcement = Announcement { begun, data: host.home.data(), executor: args.executor.clone() };
+    let gateway = host.open_gateway(args.http).await?;
+    let http = gateway.as_ref().map(Gateway::url);
+    let announcement = Announcement { begun, data: host.home.data(), executor: args.executor.clone(), http };
     let lodgers: Vec<Lodger> = host
         .file
         .colonies
@@ -140,6 +142,9 @@ pub(super) async fn serve(
         }
     }
     let Host { home, node, .. } = host;
+    if let Some(gateway) = gateway {
+        gateway.close().await;
+    }
     node.shutdown().await;
     home.set_running(None)?;
     outcome

@@ -16,6 +16,8 @@ pub(super) struct Announcement {
     pub(super) data: PathBuf,
     /// The type of work it takes, if it does.
     pub(super) executor: Option<String>,
+    /// Where it serves ColonyOS's clients, if it does.
+    pub(super) http: Option<String>,
 }
 
 /// A colony that is served from now on.
@@ -48,7 +50,7 @@ impl Announcement {
             "colony": served.colony,
             "colonyid": served.id.to_hex(),
             "name": served.name,
-            "http": null,
+            "http": self.http,
             "listen": served.listen,
             "members": served.members,
             "millis": took.as_micros() / 1_000,
@@ -65,11 +67,12 @@ impl Announcement {
             Some(kind) => format!("{}, type {kind}", served.name),
             None => "none (lend this machine: colony up --executor cli)".to_owned(),
         };
+        let http = self.http.as_deref().map(|url| format!("\n  http      {url}")).unwrap_or_default();
         let invite = if served.owner { "\n  invite    colony invite" } else { "" };
         format!(
             "colony {} - node {} of {}, data in {}\n\
              \x20 colony    {}, {members}, ready in {}\n\
-             \x20 listen    {}\n\
+             \x20 listen    {}{http}\n\
              \x20 executor  {executor}{invite}\n",
             env!("CARGO_PKG_VERSION"),
             served.name,

@@ -16,7 +16,16 @@ use crate::{
 /// # Errors
 /// [`SpecError`], with line, column and field.
 pub fn parse_executor(text: &str) -> Result<Executor, SpecError> {
-    let document = Field::document(text)?;
+    Executor::from_field(&Field::document(text)?)
+}
+
+impl FromField for Executor {
+    fn from_field(field: &Field<'_>) -> Result<Self, SpecError> {
+        read_executor(field)
+    }
+}
+
+fn read_executor(document: &Field<'_>) -> Result<Executor, SpecError> {
     if !document.is_object() {
         return Err(document.expected("an object"));
     }
@@ -46,7 +55,8 @@ fn name(field: &Field<'_>) -> Result<Name, SpecError> {
     Ok(name)
 }
 
-fn identity(field: &Field<'_>) -> Result<Identity, SpecError> {
+/// An identity in hex; empty means nobody's.
+pub(crate) fn identity(field: &Field<'_>) -> Result<Identity, SpecError> {
     let text = Name::from_field(field)?;
     if text.is_empty() {
         return Ok(Identity::NOBODY);

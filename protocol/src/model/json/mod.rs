@@ -4,6 +4,8 @@
 //! repeated keys are errors, with the line, the column, the field's path and the nearest key we know. Keys are the
 //! lower-case ones of ColonyOS plus the aliases its own documentation and clients use. `null` means the default.
 //!
+//! What programs send is read by the same code, but leniently, as ColonyOS reads it ([`crate::colonyos`]).
+//!
 //! Writing follows ColonyOS key by key, with what its clients need where they differ (null or empty, the year 1 for
 //! "never"), plus a few keys of ours.
 //!
@@ -14,10 +16,11 @@ mod executor;
 mod function_spec;
 mod locate;
 mod print;
-mod read;
+pub(crate) mod read;
 mod submission;
 
 pub use error::SpecError;
+pub(crate) use executor::identity;
 pub use executor::parse_executor;
 pub use print::{
     ColonyContext, executor, explanation, function, function_spec, log_line, member, process, rfc3339,

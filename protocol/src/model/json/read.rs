@@ -2,6 +2,9 @@
 //!
 //! A field is a slice of the document, found by `serde_json` and decoded only when somebody asks for it as something.
 //! So values that pass through keep their text, and every error has a line and a column.
+//!
+//! People are read strictly. Programs are read leniently, as ColonyOS reads them: keys in any case, the last of several
+//! counts, and what is not known is passed over.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -16,21 +19,22 @@ use crate::{
 };
 
 /// A value somewhere in a document.
-pub(super) struct Field<'a> {
+pub(crate) struct Field<'a> {
     document: &'a str,
     raw: &'a str,
     path: String,
+    lenient: bool,
 }
 
 /// What can be read from a field.
-pub(super) trait FromField: Sized {
+pub(crate) trait FromField: Sized {
     /// Reads it; the field is not null, except as an element of a list.
     fn from_field(field: &Field<'_>) -> Result<Self, SpecError>;
 }
 
 impl<'a> Field<'a> {
     /// The whole text, which must be one JSON value.
-    pub(super) fn document(text: &'a str) -> Result<Self, SpecError> {
+    pub(crate) fn document(text: &'a str) -> Result<Self, SpecError> {
         // Editors on some systems put a byte-order mark in front.
         let document = text.strip_prefix('\u{feff}').unwrap_or(text);
         if document.trim().is_empty() {
@@ -38,33 +42,43 @@ impl<'a> Field<'a> {
         }
         let raw = serde_json::from_str::<&RawValue>(document)
             .map_err(|error| SpecError::syntax(document, &error))?;
-        Ok(Self { document, raw: raw.get(), path: String::new() })
+        Ok(Self { document, raw: raw.get(), path: String::new(), lenient: false })
+    }
+
+    /// The same of a text that a program wrote.
+    pub(crate) fn lenient(text: &'a str) -> Result<Self, SpecError> {
+        Ok(Self { lenient: true, ..Self::document(text)? })
+    }
+
+    /// The text of this value, as it stands.
+    pub(crate) const fn raw(&self) -> &'a str {
+        self.raw
     }
 
     /// The path, as messages show it.
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
-    pub(super) fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         self.raw == "null"
     }
 
-    pub(super) fn is_object(&self) -> bool {
+    pub(crate) fn is_object(&self) -> bool {
         self.raw.starts_with('{')
     }
 
-    pub(super) fn is_array(&self) -> bool {
+    pub(crate) fn is_array(&self) -> bool {
         self.raw.starts_with('[')
     }
 
     /// An error about this field.
-    pub(super) fn wrong(&self, why: impl Into<String>) -> SpecError {
+    pub(crate) fn wrong(&self, why: impl Into<String>) -> SpecError {
         SpecError::at(self.document, self.offset(), &self.path, why)
     }
 
     /// An error about what kind of value this field is.
-    pub(super) fn expected(&self, what: &str) -> SpecError {
+    pub(crate) fn expected(&self, what: &str) -> SpecError {
         let found = match self.raw.as_bytes().first() {
             Some(b'{') => "an object",
             Some(b'[') => "an array",
@@ -77,7 +91,7 @@ impl<'a> Field<'a> {
     }
 
     /// Where the field begins in the text.
-    pub(super) fn offset(&self) -> usize {
+    pub(crate) fn offset(&self) -> usize {
         offset(self.document, self.raw)
     }
 
@@ -89,11 +103,11 @@ impl<'a> Field<'a> {
     }
 
     fn child(&self, raw: &'a RawValue, path: String) -> Self {
-        Self { document: self.document, raw: raw.get(), path }
+        Self { document: self.document, raw: raw.get(), path, lenient: self.lenient }
     }
 
     /// The elements of an array.
-    pub(super) fn elements(&self) -> Result<Vec<Self>, SpecError> {
+    pub(crate) fn elements(&self) -> Result<Vec<Self>, SpecError> {
         if !self.is_array() {
             return Err(self.expected("an array"));
         }
@@ -109,7 +123,7 @@ impl<'a> Field<'a> {
         }
         let Pairs(pairs) = self.decode()?;
         let member = |(key, value): (&'a RawValue, &'a RawValue)| {
-            let at = Self { document: self.document, raw: key.get(), path: self.path.clone() };
+            let at = self.child(key, self.path.clone());
             let key: String = at.decode()?;
             let path = if self.path.is_empty() { key.clone() } else { format!("{}.{key}", self.path) };
             Ok(Member { key_at: at.offset(), value: self.child(value, path), key, taken: false })
@@ -118,13 +132,13 @@ impl<'a> Field<'a> {
     }
 
     /// The field as an object whose keys are known. Null is an empty one.
-    pub(super) fn object(&self) -> Result<Object<'a>, SpecError> {
+    pub(crate) fn object(&self) -> Result<Object<'a>, SpecError> {
         let members = if self.is_null() { Vec::new() } else { self.members()? };
-        Ok(Object { document: self.document, members, known: Vec::new() })
+        Ok(Object { document: self.document, members, known: Vec::new(), lenient: self.lenient })
     }
 
     /// A child by key or by index, for finding a field by its path.
-    pub(super) fn get(&self, key: &str) -> Option<Self> {
+    pub(crate) fn get(&self, key: &str) -> Option<Self> {
         if self.is_array() {
             let index: usize = key.parse().ok()?;
             return self.elements().ok()?.into_iter().nth(index);
@@ -149,12 +163,12 @@ impl<'a> Field<'a> {
     }
 
     /// An amount of CPU, in thousandths.
-    pub(super) fn cpu(&self) -> Result<u64, SpecError> {
+    pub(crate) fn cpu(&self) -> Result<u64, SpecError> {
         self.unit(units::parse_cpu)
     }
 
     /// An amount of memory or storage, in bytes.
-    pub(super) fn memory(&self) -> Result<u64, SpecError> {
+    pub(crate) fn memory(&self) -> Result<u64, SpecError> {
         self.unit(units::parse_memory)
     }
 }
@@ -172,15 +186,19 @@ struct Member<'a> {
 }
 
 /// An object of which each key is asked for once; what is left over is unknown.
-pub(super) struct Object<'a> {
+pub(crate) struct Object<'a> {
     document: &'a str,
     members: Vec<Member<'a>>,
     known: Vec<&'static str>,
+    lenient: bool,
 }
 
 impl<'a> Object<'a> {
     /// The field under the first of these names, or one of its aliases. `None` if there is none, or null.
-    pub(super) fn take(&mut self, names: &[&'static str]) -> Result<Option<Field<'a>>, SpecError> {
+    pub(crate) fn take(&mut self, names: &[&'static str]) -> Result<Option<Field<'a>>, SpecError> {
+        if self.lenient {
+            return Ok(self.last(names));
+        }
         self.known.extend(names.first());
         let mut found: Option<Field<'a>> = None;
         for member in self.members.iter_mut().filter(|member| names.contains(&member.key.as_str())) {
@@ -194,13 +212,21 @@ impl<'a> Object<'a> {
         Ok(found.filter(|field| !field.is_null()))
     }
 
+    /// The last one under any of these names, whatever their case.
+    fn last(&self, names: &[&'static str]) -> Option<Field<'a>> {
+        let named = |member: &&Member<'a>| names.iter().any(|name| member.key.eq_ignore_ascii_case(name));
+        let found = self.members.iter().rev().find(named)?;
+        let field = Field { path: found.value.path.clone(), ..found.value };
+        Some(field).filter(|field| !field.is_null())
+    }
+
     /// Reads a field; missing or null means the default.
-    pub(super) fn read<T: FromField + Default>(&mut self, names: &[&'static str]) -> Result<T, SpecError> {
+    pub(crate) fn read<T: FromField + Default>(&mut self, names: &[&'static str]) -> Result<T, SpecError> {
         self.read_with(names, T::from_field)
     }
 
     /// Reads a field in a particular way; missing or null means the default.
-    pub(super) fn read_with<T: Default>(
+    pub(crate) fn read_with<T: Default>(
         &mut self,
         names: &[&'static str],
         read: impl FnOnce(&Field<'a>) -> Result<T, SpecError>,
@@ -209,14 +235,17 @@ impl<'a> Object<'a> {
     }
 
     /// Accepts fields that other programs write and that mean nothing to us.
-    pub(super) fn skip(&mut self, names: &[&str]) {
+    pub(crate) fn skip(&mut self, names: &[&str]) {
         for member in self.members.iter_mut().filter(|member| names.contains(&member.key.as_str())) {
             member.taken = true;
         }
     }
 
     /// Ends the reading: a key nobody asked for is a mistake.
-    pub(super) fn finish(self) -> Result<(), SpecError> {
+    pub(crate) fn finish(self) -> Result<(), SpecError> {
+        if self.lenient {
+            return Ok(());
+        }
         let Some(member) = self.members.iter().find(|member| !member.taken) else { return Ok(()) };
         let hint = match nearest(&member.key, &self.known) {
             Some(known) => format!("did you mean `{known}`?"),

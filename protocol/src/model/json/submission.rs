@@ -90,17 +90,24 @@ fn read_specs(array: &Field<'_>) -> Result<Vec<FunctionSpec>, SpecError> {
     }
 }
 
-fn read_workflow(document: &Field<'_>) -> Result<WorkflowSpec, SpecError> {
-    if !document.is_object() {
-        return Err(document.expected("a workflow"));
+impl FromField for WorkflowSpec {
+    fn from_field(field: &Field<'_>) -> Result<Self, SpecError> {
+        if !field.is_object() {
+            return Err(field.expected("a workflow"));
+        }
+        let mut object = field.object()?;
+        let spec = Self {
+            colony_name: object.read(&["colonyname"])?,
+            nodes: object.read(&["functionspecs"])?,
+            given: List::default(),
+        };
+        object.finish()?;
+        Ok(spec)
     }
-    let mut object = document.object()?;
-    let spec = WorkflowSpec {
-        colony_name: object.read(&["colonyname"])?,
-        nodes: object.read(&["functionspecs"])?,
-        given: List::default(),
-    };
-    object.finish()?;
+}
+
+fn read_workflow(document: &Field<'_>) -> Result<WorkflowSpec, SpecError> {
+    let spec = WorkflowSpec::from_field(document)?;
     validate::workflow(&spec).map_err(|refusal| place(&refusal, document, ""))?;
     Ok(spec)
 }

@@ -1,0 +1,124 @@
+//! Paths and methods, in HTTP.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, Bytes, to_bytes},
+    extract::{Request, State, WebSocketUpgrade},
+    http::{HeaderValue, Method, StatusCode, header},
+    middleware::{Next, from_fn},
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+use colony_protocol::colonyos::{Fault, fault_reply};
+use hyper_util::service::TowerToHyperService;
+
+use super::{
+    Shared, api,
+    listen::{Answered, From},
+    metrics, pubsub,
+};
+
+/// Most bytes of a request's body: a workflow of some thousand nodes.
+const BODY_MAX: usize = 4 * 1024 * 1024;
+/// How long a client may take to send a body.
+const BODY_PATIENCE: Duration = Duration::from_secs(30);
+/// What ColonyOS says of its JSON; no client looks at it.
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// All paths there are. Any other, and any other method, is not found, as in ColonyOS.
+pub(super) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/api", post(call).fallback(not_found))
+        .route("/pubsub", get(subscribe).fallback(not_found))
+        .route("/health", get(health).fallback(not_found))
+        .route("/metrics", get(tell).fallback(not_found))
+        .fallback(not_found)
+        .layer(from_fn(allow_origins))
+        .with_state(shared)
+}
+
+/// Hands one request to the router.
+pub(super) async fn answer(router: Router, request: Request) -> Answered {
+    use hyper::service::Service as _;
+    TowerToHyperService::new(router).call(request).await
+}
+
+async fn call(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let from = origin(&request);
+    let read = shared.behind.runtime.timeout(BODY_PATIENCE, to_bytes(request.into_body(), BODY_MAX)).await;
+    let body: Result<Bytes, Fault> = match read {
+        Some(Ok(body)) => Ok(body),
+        Some(Err(_)) => {
+            Err(Fault::new(413, format!("the request is larger than {BODY_MAX} bytes, or was cut off")))
+        }
+        None => Err(Fault::new(408, "the request did not arrive in time")),
+    };
+    let answered = match body {
+        Ok(body) => api::answer(&shared, from, body).await,
+        Err(fault) => Err(fault),
+    };
+    match answered {
+        Ok(text) => text_response(StatusCode::OK, text),
+        Err(fault) => {
+            let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            text_response(status, fault_reply(&fault))
+        }
+    }
+}
+
+async fn subscribe(State(shared): State<Arc<Shared>>, upgrade: WebSocketUpgrade) -> Response {
+    upgrade
+        .max_message_size(pubsub::MESSAGE_MAX)
+        .max_frame_size(pubsub::MESSAGE_MAX)
+        .on_upgrade(move |socket| pubsub::converse(shared, socket))
+}
+
+async fn health() -> Response {
+    text_response(StatusCode::OK, String::new())
+}
+
+async fn tell(State(shared): State<Arc<Shared>>) -> Response {
+    let told = metrics::tell(&shared);
+    let mut response = text_response(StatusCode::OK, told);
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+async fn not_found() -> Response {
+    text_response(StatusCode::NOT_FOUND, "404 page not found".to_owned())
+}
+
+/// Pages of any origin may ask: what they ask is signed.
+async fn allow_origins(request: Request, next: Next) -> Response {
+    let is_preflight = request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let mut response = if is_preflight {
+        let mut response = StatusCode::NO_CONTENT.into_response();
+        for (name, value) in [
+            (header::ACCESS_CONTROL_ALLOW_METHODS, "GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS"),
+            (header::ACCESS_CONTROL_ALLOW_HEADERS, "Origin,Content-Length,Content-Type"),
+            (header::ACCESS_CONTROL_MAX_AGE, "43200"),
+        ] {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    } else {
+        next.run(request).await
+    };
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}
+
+fn text_response(status: StatusCode, text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(TEXT));
+    response
+}
+
+fn origin(request: &Request) -> Option<std::net::SocketAddr> {
+    request.extensions().get::<From>().map(|From(address)| *address)
+}

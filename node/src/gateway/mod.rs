@@ -1,0 +1,126 @@
+//! The door for ColonyOS's clients: HTTP and WebSocket.
+//!
+//! Unmodified SDKs and programs talk to any node that has this door open. `POST /api` takes one signed message and answers
+//! it; `GET /pubsub` is a WebSocket for those who wait for news; `GET /health` says that the node runs; `GET /metrics`
+//! tells Prometheus how it is doing. What a message means is decided in `colony_protocol::colonyos`; what comes of it, by
+//! [`crate::service`] as for native requests. A node that does not coordinate passes on what it must.
+//!
+//! The door stands on the sockets of tokio, not on those of the emulator, which never opens it: everything that touches a
+//! socket is in `listen` and `http`, and the rest is told bytes and tells bytes.
+//!
+//! What may never happen: an error without a status and a message; a client that keeps others waiting by being slow; a
+//! request that takes memory or time without a bound; a change that is made twice because the coordinator was lost in
+//! between.
+
+mod api;
+mod carry;
+mod http;
+mod listen;
+mod meter;
+mod metrics;
+mod patience;
+mod place;
+mod pubsub;
+mod replays;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use colony_protocol::identity::{Identity, SecretKey};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use listen::GatewayError;
+
+use crate::{net::Tls, node::Pulse, runtime::Runtime, service::Service};
+use meter::Meter;
+use replays::Replays;
+
+/// Where the door is, and who may do what only the owner of a ColonyOS server may.
+#[derive(Debug, Clone)]
+pub struct GatewayConfig {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The certificate to show; without one it speaks plain HTTP.
+    pub tls: Option<Tls>,
+}
+
+/// What the door knows of the node behind it.
+#[derive(Debug, Clone)]
+pub(crate) struct Behind {
+    /// Carries requests out.
+    pub(crate) service: Service,
+    /// The node's key: its owner is the owner of the server, in ColonyOS's words.
+    pub(crate) key: SecretKey,
+    /// How the node is doing.
+    pub(crate) pulse: Pulse,
+    /// Time, randomness and tasks.
+    pub(crate) runtime: Runtime,
+}
+
+/// What all requests share.
+#[derive(Debug)]
+struct Shared {
+    behind: Behind,
+    /// Who this node is.
+    node: Identity,
+    /// Where the door is.
+    address: SocketAddr,
+    /// Whether what comes through it is encrypted.
+    secure: bool,
+    /// What was changed lately, and by whose word.
+    replays: Replays,
+    /// What was asked, and how long it took.
+    meter: Meter,
+    /// Tells waiting requests that the door closes.
+    closing: CancellationToken,
+}
+
+/// An open door.
+#[derive(Debug)]
+pub struct Gateway {
+    shared: Arc<Shared>,
+    connections: TaskTracker,
+}
+
+impl Gateway {
+    /// Opens the door.
+    ///
+    /// # Errors
+    /// [`GatewayError`] says why it cannot be opened there.
+    pub(crate) async fn open(behind: Behind, config: GatewayConfig) -> Result<Self, GatewayError> {
+        let (listener, address) = listen::bind(config.address).await?;
+        let tls = config.tls.as_ref().map(listen::acceptor).transpose()?;
+        let shared = Arc::new(Shared {
+            node: behind.key.identity(),
+            address,
+            secure: tls.is_some(),
+            replays: Replays::default(),
+            meter: Meter::default(),
+            closing: CancellationToken::new(),
+            behind,
+        });
+        let connections = TaskTracker::new();
+        let accepting = listen::accept(listener, tls, Arc::clone(&shared), connections.clone());
+        shared.behind.runtime.spawn("gateway", accepting);
+        Ok(Self { shared, connections })
+    }
+
+    /// Where it listens, with the real port.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.shared.address
+    }
+
+    /// The address as a client is told it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.shared.secure { "https" } else { "http" };
+        format!("{scheme}://{}", self.shared.address)
+    }
+
+    /// Takes no more requests, tells those who wait, and completes when all are answered.
+    pub async fn close(&self) {
+        self.shared.closing.cancel();
+        self.connections.close();
+        self.connections.wait().await;
+    }
+}

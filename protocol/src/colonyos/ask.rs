@@ -1,0 +1,123 @@
+//! What a message asks, before anybody does anything.
+
+use super::{Show, Then};
+use crate::{
+    command::Command,
+    identity::Identity,
+    model::{Name, ProcessId, State, WorkflowId},
+    query::Query,
+    time::{Span, Timestamp},
+};
+
+/// What a message asks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ask {
+    /// Which colony it belongs to.
+    pub place: Place,
+    /// What is to be done.
+    pub action: Action,
+    /// The executor that the caller says to be; empty if it says none.
+    pub executor: Name,
+}
+
+/// How a message says which colony it belongs to: by name, or by something that is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// To none: to whoever runs the node.
+    Server,
+    /// To the colony of this name.
+    Colony(Name),
+    /// To the colony of this process.
+    Process(ProcessId),
+    /// To the colony of this workflow.
+    Workflow(WorkflowId),
+    /// To the colony that the caller is in.
+    Caller,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Say which version this is. Needs no signature.
+    Version,
+    /// Say where this node is reached. Needs no signature.
+    ServerInfo,
+    /// List the colonies served here. For whoever runs the node.
+    Colonies,
+    /// Count over all colonies served here. For whoever runs the node.
+    ServerStatistics,
+    /// List the nodes. For whoever runs the node.
+    Cluster,
+    /// Change something, one command after the other.
+    Change {
+        /// The commands; the last one's reply counts.
+        commands: Vec<Command>,
+        /// What to answer.
+        then: Then,
+    },
+    /// Ask for work, for longer perhaps than one command may wait.
+    Assign {
+        /// The command; its wait is filled in.
+        command: Command,
+        /// How long to wait in all; zero tries once.
+        wait: Span,
+    },
+    /// Answer a question.
+    Read {
+        /// The question.
+        query: Query,
+        /// How to show the answer.
+        show: Show,
+    },
+    /// List processes by when they were submitted.
+    History {
+        /// Only those this executor holds or held.
+        executor: Option<Identity>,
+        /// Not older than this before now.
+        span: Span,
+        /// In this state.
+        state: Option<State>,
+    },
+    /// Lines of a log.
+    Log {
+        /// Of this process.
+        process: ProcessId,
+        /// Which of them.
+        span: LogSpan,
+        /// At most so many.
+        limit: u16,
+    },
+    /// Find an attribute by its id, in the processes of the caller's colony.
+    Attribute(Identity),
+    /// Remove all finished workflows in a state; all states if none is given.
+    RemoveWorkflows(Vec<State>),
+}
+
+/// Which lines of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogSpan {
+    /// The first.
+    First,
+    /// The last.
+    Latest,
+    /// The first that are younger.
+    Since(Timestamp),
+}
+
+impl Ask {
+    pub(super) fn new(place: Place, action: Action) -> Self {
+        Self { place, action, executor: Name::default() }
+    }
+
+    pub(super) fn read(place: Place, query: Query, show: Show) -> Self {
+        Self::new(place, Action::Read { query, show })
+    }
+
+    pub(super) fn by_executor(self, executor: Name) -> Self {
+        Self { executor, ..self }
+    }
+
+    pub(super) fn change(place: Place, command: Command, then: Then) -> Self {
+        Self::new(place, Action::Change { commands: vec![command], then })
+    }
+}

@@ -1,0 +1,167 @@
+//! Answers in the shapes that ColonyOS's clients know. Empty lists are `[]`, which all of them take.
+
+use serde_json::{Value, json};
+
+use super::Fault;
+use crate::{
+    identity::Identity,
+    model::{
+        AttributeKind, Executor, Name, Process, ProcessId, User,
+        json::{self, ColonyContext},
+    },
+    reply::Answer,
+};
+
+/// How an answer is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Show {
+    /// The colony.
+    Colony,
+    /// Whether assignment is paused.
+    PauseStatus,
+    /// Counts of one colony.
+    Statistics,
+    /// All users.
+    Users,
+    /// The user of this name.
+    User(Name),
+    /// The user with this key.
+    UserById(Identity),
+    /// All executors.
+    Executors,
+    /// The executor of this name.
+    Executor(Name),
+    /// The executor with this key.
+    ExecutorById(Identity),
+    /// Functions.
+    Functions,
+    /// One function.
+    Function(u64),
+    /// One process.
+    Process,
+    /// Processes.
+    Processes,
+    /// A workflow with its drawing.
+    Workflow,
+    /// A workflow that was just submitted.
+    NewWorkflow,
+    /// Workflows without their drawings.
+    Workflows,
+    /// An attribute of a process.
+    Attribute {
+        /// Its key.
+        key: Name,
+        /// Its kind.
+        kind: AttributeKind,
+    },
+    /// An attribute of a process, by its id.
+    AttributeById(Identity),
+    /// Lines of a process's log.
+    Log(ProcessId),
+}
+
+/// A colony, as ColonyOS writes it.
+#[must_use]
+pub fn colony(id: &Identity, name: &str) -> Value {
+    json!({"colonyid": id.to_hex(), "name": name})
+}
+
+impl Show {
+    /// The kind of reply, where it is not that of the request.
+    #[must_use]
+    pub const fn kind(&self) -> Option<&'static str> {
+        match self {
+            Self::PauseStatus => Some("pausestatusreplymsg"),
+            _ => None,
+        }
+    }
+
+    /// The answer's shape.
+    ///
+    /// # Errors
+    /// [`Fault`] if what was asked for is not among what was found.
+    pub fn print(&self, answer: &Answer, context: ColonyContext<'_>) -> Result<Value, Fault> {
+        Ok(match answer {
+            Answer::Status(status) => match self {
+                Self::PauseStatus => json!({
+                    "msgtype": "pausestatusreplymsg",
+                    "colonyname": context.name,
+                    "ispaused": status.paused,
+                }),
+                _ => colony(&status.colony_id, &status.colony),
+            },
+            Answer::Statistics(statistics) => json::statistics(statistics),
+            Answer::Users(users) => return self.users(users, context),
+            Answer::Executors(executors) => return self.executors(executors, context),
+            Answer::Functions(functions) => match self {
+                Self::Function(number) => {
+                    let found = functions.iter().find(|function| function.number == *number);
+                    json::function(found.ok_or_else(|| Fault::missing("Function not found"))?, context)
+                }
+                _ => functions.iter().map(|function| json::function(function, context)).collect(),
+            },
+            Answer::Process(process) => return self.process(process, context),
+            Answer::Processes(processes) => {
+                processes.iter().map(|process| json::process(process, context)).collect()
+            }
+            Answer::Workflow { workflow, processes } => json::workflow(workflow, processes, context),
+            Answer::Workflows(workflows) => match (self, workflows.first()) {
+                (Self::NewWorkflow, Some(workflow)) => json::workflow(workflow, &[], context),
+                _ => workflows.iter().map(|workflow| json::workflow(workflow, &[], context)).collect(),
+            },
+            Answer::Log(lines) => match self {
+                Self::Log(process) => {
+                    lines.iter().map(|line| json::log_line(line, process, context)).collect()
+                }
+                _ => json!([]),
+            },
+            _ => return Err(Fault::new(500, "the node answered another question")),
+        })
+    }
+
+    fn users(&self, users: &[User], context: ColonyContext<'_>) -> Result<Value, Fault> {
+        let is = |user: &&User| match self {
+            Self::User(name) => user.name == *name,
+            Self::UserById(id) => user.id == *id,
+            _ => true,
+        };
+        let mut found = users.iter().filter(is).map(|user| json::user(user, context));
+        match self {
+            Self::Users => Ok(found.collect()),
+            _ => found.next().ok_or_else(|| Fault::missing("Failed to get user, user is nil")),
+        }
+    }
+
+    fn executors(&self, executors: &[Executor], context: ColonyContext<'_>) -> Result<Value, Fault> {
+        let is = |executor: &&Executor| match self {
+            Self::Executor(name) => executor.name == *name,
+            Self::ExecutorById(id) => executor.id == *id,
+            _ => true,
+        };
+        let mut found = executors.iter().filter(is).map(|executor| json::executor(executor, context));
+        match self {
+            Self::Executors => Ok(found.collect()),
+            // The one that is registered now stands behind those that were.
+            _ => found.next_back().ok_or_else(|| Fault::missing("Failed to get executor, executor is nil")),
+        }
+    }
+
+    fn process(&self, process: &Process, context: ColonyContext<'_>) -> Result<Value, Fault> {
+        let shown = json::process(process, context);
+        let wanted = |attribute: &Value| match self {
+            Self::Attribute { key, kind } => {
+                attribute["key"] == key.as_str() && attribute["attributetype"] == u8::from(*kind)
+            }
+            Self::AttributeById(id) => attribute["attributeid"] == id.to_hex(),
+            _ => false,
+        };
+        match self {
+            Self::Attribute { .. } | Self::AttributeById(_) => {
+                let attributes = shown["attributes"].as_array().map(Vec::as_slice).unwrap_or_default();
+                let found = attributes.iter().find(|attribute| wanted(attribute)).cloned();
+                found.ok_or_else(|| Fault::bad("Attribute does not exists"))
+            }
+            _ => Ok(shown),
+        }
+    }
+}

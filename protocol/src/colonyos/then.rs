@@ -1,0 +1,113 @@
+//! What is answered when a change was made.
+
+use serde_json::{Value, json};
+
+use super::{Fault, Show};
+use crate::{
+    identity::Identity,
+    model::{Name, Process, ProcessId, State, Values, json::ColonyContext},
+    query::Query,
+    refusal::Refusal,
+    reply::Reply,
+};
+
+/// What is answered when a change was made.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Then {
+    /// An empty object.
+    Nothing,
+    /// The new process.
+    Process,
+    /// The new workflow, without its drawing.
+    Workflow,
+    /// The work that was given out.
+    Assigned,
+    /// The new function.
+    Function,
+    /// An empty object, if the process could be closed, or was closed in the same way before.
+    Closed {
+        /// The process.
+        process: ProcessId,
+        /// Whether it was closed as successful.
+        success: bool,
+        /// With what.
+        output: Values,
+    },
+    /// The answer to a question.
+    Show(Query, Show),
+}
+
+/// What comes next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Next {
+    /// The answer.
+    Done(Value),
+    /// A question, whose answer is to be shown.
+    Read(Query, Show),
+    /// A refusal that may mean that the same was done before: the process says.
+    Again {
+        /// Why it was refused.
+        refusal: Refusal,
+        /// The process.
+        process: ProcessId,
+    },
+}
+
+impl Then {
+    /// What comes after a change.
+    ///
+    /// # Errors
+    /// [`Fault`] if the change was refused after all, or there was nothing.
+    pub fn after(&self, reply: &Reply, colony: ColonyContext<'_>) -> Result<Next, Fault> {
+        Ok(match (self, reply) {
+            (Self::Show(query, show), _) => Next::Read(query.clone(), show.clone()),
+            (Self::Process, Reply::Submitted(ids)) => match ids.first() {
+                Some(id) => Next::Read(Query::Process((*id).into()), Show::Process),
+                None => Next::Done(json!({})),
+            },
+            (Self::Process, Reply::ChildAdded(id)) => Next::Read(Query::Process((*id).into()), Show::Process),
+            (Self::Workflow, Reply::WorkflowSubmitted { workflow, .. }) => {
+                let before = Some(workflow.number().saturating_add(1));
+                Next::Read(Query::Workflows { state: None, before, limit: 1 }, Show::NewWorkflow)
+            }
+            (Self::Assigned, Reply::Assigned { processes, .. }) => match processes.first() {
+                Some(process) => Next::Done(crate::model::json::process(process, colony)),
+                None => return Err(Fault::missing("No process available for assignment")),
+            },
+            (Self::Function, Reply::FunctionAdded(number)) => {
+                Next::Read(Query::Functions { executor_name: Name::default() }, Show::Function(*number))
+            }
+            (Self::Closed { process, .. }, Reply::Closed(outcomes)) => match outcomes.first() {
+                Some(Err(refusal)) => Next::Again { refusal: refusal.clone(), process: *process },
+                Some(Ok(())) | None => Next::Done(json!({})),
+            },
+            _ => Next::Done(json!({})),
+        })
+    }
+
+    /// What is answered to a close that was refused, by what the process has become: the same close again is no error.
+    ///
+    /// # Errors
+    /// [`Fault`] unless it is the same.
+    pub fn again(&self, by: &Identity, refusal: &Refusal, process: &Process) -> Result<Value, Fault> {
+        let Self::Closed { success, output, .. } = self else { return Err(refusal.into()) };
+        let tried = if *success { State::Success } else { State::Failed };
+        let own = process.assigned_to.as_ref() == Some(by);
+        if own && *success && process.state == tried && (output.is_empty() || *output == process.output) {
+            return Ok(json!({}));
+        }
+        let word = if *success { "successful" } else { "failed" };
+        match process.state {
+            State::Running | State::Waiting if process.assigned_to.is_none() => {
+                Err(Fault::denied(format!("Failed to close process as {word}, process is not assigned")))
+            }
+            _ if !own => {
+                Err(Fault::denied(format!("Failed to close process, not allowed to close process as {word}")))
+            }
+            State::Success => Err(Fault::bad(format!("Tried to set successful process as {word}"))),
+            State::Failed => Err(Fault::bad(format!("Tried to set failed process as {word}"))),
+            State::Cancelled => Err(Fault::bad(format!("Tried to set cancelled process as {word}"))),
+            State::Running | State::Waiting => Err(refusal.into()),
+        }
+    }
+}
