@@ -9,7 +9,7 @@ use colony_protocol::{
     colonyos::{Action, Ask, Fault, Next, Place, Show, Then},
     command::{Assign, Command},
     model::{Name, Process, ProcessId, json::ColonyContext},
-    query::Query,
+    query::{LogSearch, Query},
     refusal::Refusal,
     reply::{Answer, Reply, Response},
     time::Span,
@@ -58,11 +58,21 @@ impl Errand<'_> {
         match action {
             Action::Read { query, show } => self.show(query.clone(), show).await,
             Action::Change { commands, then } => Ok((None, self.change(commands, then).await?)),
-            Action::Assign { command, wait } => Ok((None, self.assign(command, *wait).await?)),
+            Action::Assign { assign, wait } => Ok((None, self.assign(assign, *wait).await?)),
             Action::History { executor, span, state } => {
                 Ok((None, self.history(executor.as_ref(), *span, *state).await?))
             }
             Action::Log { process, span, limit } => self.log(*process, *span, *limit).await,
+            Action::Search { text, executor, back, span, limit } => {
+                let search = LogSearch {
+                    text: text.clone(),
+                    executor_name: executor.clone(),
+                    since: back.map(|back| self.shared.behind.runtime.now().before(back)),
+                    after: None,
+                    limit: *limit,
+                };
+                self.search(search, *span).await
+            }
             Action::Attribute(id) => Ok((None, self.attribute(id).await?)),
             Action::RemoveWorkflows(states) => Ok((None, self.remove_workflows(states).await?)),
             Action::Version
@@ -148,8 +158,7 @@ impl Errand<'_> {
     }
 
     /// Asks for work until there is some, or time is over.
-    async fn assign(&self, command: &Command, wait: Span) -> Result<Value, Fault> {
-        let Command::Assign(asked) = command else { return Err(Fault::new(500, "this asks for no work")) };
+    async fn assign(&self, asked: &Assign, wait: Span) -> Result<Value, Fault> {
         let runtime = &self.shared.behind.runtime;
         let end = runtime.elapsed().saturating_add(wait.to_std());
         loop {

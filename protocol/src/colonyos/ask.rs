@@ -2,7 +2,8 @@
 
 use super::{Show, Then};
 use crate::{
-    command::Command,
+    bounded::Text,
+    command::{Assign, Command},
     identity::Identity,
     model::{Name, ProcessId, State, WorkflowId},
     query::Query,
@@ -57,8 +58,8 @@ pub enum Action {
     },
     /// Ask for work, for longer perhaps than one command may wait.
     Assign {
-        /// The command; its wait is filled in.
-        command: Command,
+        /// What is asked; its wait is filled in.
+        assign: Assign,
         /// How long to wait in all; zero tries once.
         wait: Span,
     },
@@ -82,6 +83,19 @@ pub enum Action {
     Log {
         /// Of this process.
         process: ProcessId,
+        /// Which of them.
+        span: LogSpan,
+        /// At most so many.
+        limit: u16,
+    },
+    /// Lines of all logs, by what they say or who wrote them.
+    Search {
+        /// Lines that contain this.
+        text: Text<1024>,
+        /// Lines that this executor wrote.
+        executor: Option<Name>,
+        /// Not older than this before now.
+        back: Option<Span>,
         /// Which of them.
         span: LogSpan,
         /// At most so many.

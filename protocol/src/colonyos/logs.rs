@@ -5,18 +5,28 @@ use crate::{
     bounded::{List, Text},
     command::{Command, LeaseRef},
     model::{LINE_MAX, LogLine, LogStream, Name},
-    time::Timestamp,
+    time::{Span, Timestamp},
 };
 
 /// Most lines of one answer.
 const LINES_MAX: i64 = 500;
+/// Most lines of one search, and how many days back it looks at most.
+const HITS_MAX: i64 = 100;
+const DAYS_MAX: i64 = 30;
 /// Most bytes of one message: it becomes as many lines as it takes.
 const MESSAGE_MAX: usize = 256 * 1024;
 
 pub(super) fn read(kind: &str, message: &mut Message<'_>) -> Result<Option<Ask>, Fault> {
     Ok(Some(match kind {
         "addlogmsg" => add(message)?,
+        "addexecutorlogmsg" => {
+            let text: Text<MESSAGE_MAX> = message.get(&["message"])?;
+            let lines = List::new(lines(&text)).map_err(|error| Fault::bad(error.to_string()))?;
+            let own = message.name(&["executorname"])?;
+            Ask::change(message.colony()?, Command::AddExecutorLog { lines }, Then::Nothing).by_executor(own)
+        }
         "getlogsmsg" => get(message)?,
+        "searchlogsmsg" => search(message)?,
         _ => return Ok(None),
     }))
 }
@@ -48,10 +58,6 @@ fn get(message: &mut Message<'_>) -> Result<Ask, Fault> {
         return Err(Fault::denied(format!("Count exceeds max log count ({LINES_MAX})")));
     }
     let limit = u16::try_from(count).map_err(|_| Fault::bad("Count is negative"))?;
-    let executor: Name = message.get(&["executorname"])?;
-    if !executor.is_empty() {
-        return Err(Fault::missing(format!("the executor {executor} has no log of its own")));
-    }
     let since: i64 = message.get(&["since"])?;
     let latest: bool = message.get(&["latest"])?;
     let span = match u64::try_from(since) {
@@ -59,10 +65,33 @@ fn get(message: &mut Message<'_>) -> Result<Ask, Fault> {
         Ok(nanos) if nanos > 0 => LogSpan::Since(Timestamp::from_micros(nanos / 1_000)),
         _ => LogSpan::First,
     };
+    let executor: Name = message.get(&["executorname"])?;
+    if !executor.is_empty() {
+        let action =
+            Action::Search { text: Text::default(), executor: Some(executor), back: None, span, limit };
+        return Ok(Ask::new(message.colony()?, action));
+    }
     let process = process_id(message, &["processid"])?;
     let place = match message.colony()? {
         Place::Colony(name) if name.is_empty() => Place::Process(process),
         place => place,
     };
     Ok(Ask::new(place, Action::Log { process, span, limit }))
+}
+
+fn search(message: &mut Message<'_>) -> Result<Ask, Fault> {
+    let days: i64 = message.get(&["days"])?;
+    let count: i64 = message.get(&["count"])?;
+    if days > DAYS_MAX {
+        return Err(Fault::bad(format!("Count exceeds max day count ({DAYS_MAX})")));
+    }
+    if count > HITS_MAX {
+        return Err(Fault::bad(format!("Count exceeds max log count ({HITS_MAX})")));
+    }
+    let limit = u16::try_from(count).map_err(|_| Fault::bad("Count is negative"))?;
+    let seconds = u64::try_from(days).unwrap_or_default().saturating_mul(86_400);
+    let text = message.get(&["text"])?;
+    let back = Some(Span::from_secs(seconds));
+    let action = Action::Search { text, executor: None, back, span: LogSpan::Latest, limit };
+    Ok(Ask::new(message.colony()?, action))
 }

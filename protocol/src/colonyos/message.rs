@@ -1,6 +1,6 @@
 //! From a message's text to what it asks: one table of all kinds.
 
-use super::{Ask, Fault, colonies, executors, logs, processes, workflows};
+use super::{Ask, Fault, colonies, crons, executors, logs, processes, workflows};
 use crate::{
     bounded::Text,
     model::{
@@ -70,7 +70,7 @@ pub(super) fn kind(json: &str) -> Result<Text<128>, Fault> {
 /// [`Fault`] if there is no such kind of message, or it is not what it should be.
 pub fn read(outer: &str, json: &str) -> Result<Ask, Fault> {
     let mut message = open(outer, json)?;
-    for room in [colonies::read, executors::read, processes::read, workflows::read, logs::read] {
+    for room in [colonies::read, executors::read, processes::read, workflows::read, crons::read, logs::read] {
         if let Some(ask) = room(outer, &mut message)? {
             return Ok(ask);
         }

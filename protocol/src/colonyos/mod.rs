@@ -12,6 +12,7 @@
 
 mod ask;
 mod colonies;
+mod crons;
 mod executors;
 mod fault;
 mod logs;

@@ -77,8 +77,8 @@ fn assign(message: &mut Message<'_>) -> Result<Ask, Fault> {
     let available_cpu = message.get_with(&["availablecpu"], |field| amount(field, |field| field.cpu()))?;
     let available_memory =
         message.get_with(&["availablemem"], |field| amount(field, |field| field.memory()))?;
-    let command = Command::Assign(Assign { max: 1, available_cpu, available_memory, ..Assign::default() });
-    Ok(Ask::new(message.colony()?, Action::Assign { command, wait }))
+    let assign = Assign { max: 1, available_cpu, available_memory, ..Assign::default() };
+    Ok(Ask::new(message.colony()?, Action::Assign { assign, wait }))
 }
 
 /// An amount; empty text means that none is stated.

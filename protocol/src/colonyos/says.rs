@@ -14,7 +14,7 @@ pub fn says(text: &str, kind: &str, payload: &[u8]) -> bool {
     command.kind() == kind
         && match ask.action {
             Action::Change { commands, .. } => commands.contains(&command),
-            Action::Assign { command: asked, .. } => without_wait(asked) == without_wait(command),
+            Action::Assign { assign, .. } => without_wait(Command::Assign(assign)) == without_wait(command),
             _ => false,
         }
 }

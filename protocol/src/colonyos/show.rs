@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::Fault;
+use super::{Fault, crons};
 use crate::{
     identity::Identity,
     model::{
         AttributeKind, Executor, Name, Process, ProcessId, User,
         json::{self, ColonyContext},
     },
-    reply::Answer,
+    reply::{Answer, LogHit},
 };
 
 /// How an answer is shown.
@@ -56,8 +56,23 @@ pub enum Show {
     },
     /// An attribute of a process, by its id.
     AttributeById(Identity),
+    /// Crons.
+    Cron,
+    /// Generators.
+    Generator,
     /// Lines of a process's log.
     Log(ProcessId),
+    /// Lines of any logs.
+    Hits,
+}
+
+/// A line of some log; what an executor says for itself belongs to no process.
+fn log_hit(hit: &LogHit, context: ColonyContext<'_>) -> Value {
+    let mut shown = json::log_line(&hit.line, &hit.id.unwrap_or(ProcessId::from_bytes([0; 32])), context);
+    if hit.id.is_none() {
+        shown["processid"] = Value::from("");
+    }
+    shown
 }
 
 /// A colony, as ColonyOS writes it.
@@ -115,6 +130,11 @@ impl Show {
                 }
                 _ => json!([]),
             },
+            Answer::Cron(cron) => crons::cron(cron, context),
+            Answer::Crons(all) => all.iter().map(|cron| crons::cron(cron, context)).collect(),
+            Answer::Generator(generator) => crons::generator(generator, context),
+            Answer::Generators(all) => all.iter().map(|one| crons::generator(one, context)).collect(),
+            Answer::LogHits { hits, .. } => hits.iter().map(|hit| log_hit(hit, context)).collect(),
             _ => return Err(Fault::new(500, "the node answered another question")),
         })
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Fault, Show};
+use super::{Fault, Show, crons};
 use crate::{
     identity::Identity,
     model::{Name, Process, ProcessId, State, Values, json::ColonyContext},
@@ -24,6 +24,10 @@ pub enum Then {
     Assigned,
     /// The new function.
     Function,
+    /// The new cron.
+    Cron,
+    /// The new generator.
+    Generator,
     /// An empty object, if the process could be closed, or was closed in the same way before.
     Closed {
         /// The process.
@@ -76,6 +80,10 @@ impl Then {
             },
             (Self::Function, Reply::FunctionAdded(number)) => {
                 Next::Read(Query::Functions { executor_name: Name::default() }, Show::Function(*number))
+            }
+            (Self::Cron, Reply::CronAdded(id)) => Next::Read(crons::cron_query(id), Show::Cron),
+            (Self::Generator, Reply::GeneratorAdded(id)) => {
+                Next::Read(crons::generator_query(id), Show::Generator)
             }
             (Self::Closed { process, .. }, Reply::Closed(outcomes)) => match outcomes.first() {
                 Some(Err(refusal)) => Next::Again { refusal: refusal.clone(), process: *process },

@@ -36,15 +36,20 @@ pub(super) fn read(kind: &str, message: &mut Message<'_>) -> Result<Option<Ask>,
 }
 
 fn submit(message: &mut Message<'_>) -> Result<Ask, Fault> {
-    let mut spec: WorkflowSpec = message.need(&["spec"])?;
-    let place = Place::Colony(spec.colony_name.clone());
-    // ColonyOS writes the workflow's colony over whatever its nodes say.
+    let spec: WorkflowSpec = message.need(&["spec"])?;
+    let colony = spec.colony_name.clone();
+    let spec = in_colony(spec, &colony);
+    Ok(Ask::change(Place::Colony(colony), Command::SubmitWorkflow { spec, retry_of: None }, Then::Workflow))
+}
+
+/// A workflow that runs in one colony, whatever it and its nodes say.
+pub(super) fn in_colony(spec: WorkflowSpec, colony: &Name) -> WorkflowSpec {
     let nodes = spec.nodes.iter().cloned().map(|mut node| {
-        node.conditions.colony_name = spec.colony_name.clone();
+        node.conditions.colony_name = colony.clone();
         node
     });
-    spec.nodes = crate::bounded::List::new(nodes.collect()).unwrap_or_default();
-    Ok(Ask::change(place, Command::SubmitWorkflow { spec, retry_of: None }, Then::Workflow))
+    let nodes = crate::bounded::List::new(nodes.collect()).unwrap_or_default();
+    WorkflowSpec { colony_name: colony.clone(), nodes, ..spec }
 }
 
 fn one(message: &mut Message<'_>, command: impl FnOnce(WorkflowId) -> Command) -> Result<Ask, Fault> {

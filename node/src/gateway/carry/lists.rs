@@ -4,11 +4,11 @@ use colony_protocol::{
     colonyos::{Fault, LogSpan, Show},
     command::Command,
     identity::Identity,
-    model::{Process, ProcessId, State, StoredLogLine, Workflow, json},
-    query::{PAGE_MAX, ProcessFilter, Query},
+    model::{Process, ProcessId, State, Workflow, json},
+    query::{LogSearch, PAGE_MAX, ProcessFilter, Query},
     refusal::Refusal,
-    reply::Answer,
-    time::{Span, Timestamp},
+    reply::{Answer, LogHit},
+    time::Span,
 };
 use serde_json::{Value, json};
 
@@ -18,6 +18,8 @@ use super::{Answered, Errand};
 const HISTORY_MAX: usize = 10_000;
 /// Most pages that are looked through for an attribute, newest processes first.
 const ATTRIBUTE_PAGES: usize = 10;
+/// Most pages of lines that are looked through for an executor's first ones.
+const SEARCH_PAGES: usize = 10;
 /// Most pages of workflows removed at once; who has more asks again.
 const REMOVAL_PAGES: usize = 100;
 
@@ -64,34 +66,42 @@ impl Errand<'_> {
         if limit == 0 {
             return Ok((None, json!([])));
         }
-        let (from, latest) = match span {
-            LogSpan::First => (0, false),
-            LogSpan::Latest => (0, true),
-            LogSpan::Since(moment) => (self.first_line_after(process, moment).await?, false),
+        let selector = process.into();
+        let query = match span {
+            LogSpan::First => Query::Log { process: selector, from: 0, limit, latest: false },
+            LogSpan::Latest => Query::Log { process: selector, from: 0, limit, latest: true },
+            LogSpan::Since(since) => Query::LogSince { process: selector, since, limit },
         };
-        let query = Query::Log { process: process.into(), from, limit, latest };
         self.show(query, &Show::Log(process)).await
     }
 
-    /// The number of the first line younger than a moment: lines stand in the order of their times.
-    async fn first_line_after(&self, process: ProcessId, moment: Timestamp) -> Result<u64, Refusal> {
-        let (mut low, mut high) = (0, self.process(process).await?.log_lines);
-        while low < high {
-            let middle = low.midpoint(high);
-            match self.line(process, middle).await? {
-                Some(line) if line.at > moment => high = middle,
-                Some(_) => low = middle.saturating_add(1),
-                None => high = middle,
+    /// Lines of all logs, the oldest first.
+    pub(super) async fn search(&self, search: LogSearch, span: LogSpan) -> Answered {
+        let limit = usize::from(search.limit);
+        let since = match span {
+            LogSpan::Since(since) => Some(since),
+            LogSpan::First | LogSpan::Latest => search.since,
+        };
+        let mut hits: Vec<LogHit> = Vec::new();
+        let mut after = None;
+        for _ in 0..SEARCH_PAGES {
+            let page = LogSearch { after, since, limit: PAGE_MAX, ..search.clone() };
+            let Answer::LogHits { hits: more, next } = self.ask(Query::SearchLog(page)).await? else { break };
+            hits.extend(more);
+            // The newest come first: for the latest ones enough is enough.
+            let enough = span == LogSpan::Latest && hits.len() >= limit;
+            match next {
+                Some(next) if !enough => after = Some(next),
+                _ => break,
             }
         }
-        Ok(low)
-    }
-
-    async fn line(&self, process: ProcessId, from: u64) -> Result<Option<StoredLogLine>, Refusal> {
-        match self.ask(Query::Log { process: process.into(), from, limit: 1, latest: false }).await? {
-            Answer::Log(lines) => Ok(lines.into_iter().next()),
-            _ => Ok(None),
+        hits.sort_by_key(|hit| (hit.line.at, hit.process, hit.line.line));
+        match span {
+            LogSpan::Latest => drop(hits.drain(..hits.len().saturating_sub(limit))),
+            LogSpan::First | LogSpan::Since(_) => hits.truncate(limit),
         }
+        let answer = Answer::LogHits { hits, next: None };
+        Ok((None, Show::Hits.print(&answer, self.context())?))
     }
 
     /// An attribute by its id, which is a hash and does not tell its process.
