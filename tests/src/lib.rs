@@ -11,6 +11,7 @@
 //! * [`cluster`] - a colony of real processes that joined by tickets, to kill, pause and cut off;
 //! * [`crowd`] - many clients at once, everything they ask and are told recorded;
 //! * [`dev`] - a running development colony;
+//! * [`http`] - a client of ColonyOS's HTTP form;
 //! * [`internet`] - public machines, and homes behind every kind of NAT;
 //! * [`observed`] - every call of many clients, and whether an honest colony could have answered them so;
 //! * [`mount`] - a disk that can be full or read-only;
@@ -27,6 +28,7 @@ pub mod crowd;
 pub mod dev;
 pub mod document;
 pub mod home;
+pub mod http;
 pub mod internet;
 pub mod mount;
 mod netns;
