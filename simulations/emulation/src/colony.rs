@@ -1,0 +1,388 @@
+//! The machines of one colony, and what is done to them: started, crashed, looked at.
+//!
+//! A seat is a place for a node: its key, its address, its disk and its clock outlive every crash. What may never happen: a
+//! disk that is settled while anything of its machine still runs.
+
+use std::{
+    net::Ipv4Addr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use colony_node::{
+    client::{Client, Remote},
+    consensus::Timing,
+    net::{Multiaddr, peer_of},
+    node::{ColonyConfig, Data, DiskSource, Founding, KnownPeer, Node, NodeConfig, StartError},
+};
+use colony_protocol::{
+    bounded::{List, Text},
+    command::Command,
+    identity::{Identity, SecretKey},
+    model::{
+        Name,
+        member::{MemberKey, NewMember, Role},
+    },
+    reply::Status,
+};
+use colony_simulations::chance::Chance;
+use colony_store::Disk as StoreDisk;
+use colony_tests::crowd::Door;
+use libp2p::multiaddr::Protocol;
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    disk::Disk,
+    machine::{Clock, Machine},
+    network::Network,
+    trace::Trace,
+};
+
+/// Where nodes listen.
+const PORT: u16 = 4001;
+/// How often a start is looked at: its power may go meanwhile.
+const LOOK: Duration = Duration::from_millis(5);
+/// How long anything may take while nothing is broken.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The key of the colony.
+#[must_use]
+pub fn owner() -> SecretKey {
+    SecretKey::derive(b"emulated owner")
+}
+
+/// The colony.
+#[must_use]
+pub fn colony() -> Identity {
+    owner().identity()
+}
+
+/// Why a run cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Stuck {
+    /// A node does not start.
+    #[error("node {number} does not start: {error}")]
+    Start {
+        /// Which.
+        number: usize,
+        /// Why.
+        error: StartError,
+    },
+    /// Something took longer than it may.
+    #[error("{0} took longer than it may")]
+    Slow(String),
+    /// The colony refused what it must do.
+    #[error("{what}: {why}")]
+    Refused {
+        /// What was asked.
+        what: &'static str,
+        /// What was said.
+        why: String,
+    },
+}
+
+/// How a start went.
+#[derive(Debug)]
+pub enum Started {
+    /// It runs.
+    Running,
+    /// The power went meanwhile.
+    Dark,
+    /// It refuses to run on this disk.
+    Refused(StartError),
+}
+
+/// A place for a node.
+#[derive(Debug)]
+pub struct Seat {
+    /// Where it is.
+    pub address: Ipv4Addr,
+    /// What it keeps.
+    pub disk: Disk,
+    /// How wrong its clock is.
+    pub clock: Arc<Mutex<Clock>>,
+    /// Whether the colony was opened on its disk.
+    pub is_open: bool,
+    key: SecretKey,
+    chance: Chance,
+    running: Option<(Machine, Node)>,
+}
+
+impl Seat {
+    /// Its machine, if it has power.
+    #[must_use]
+    pub fn machine(&self) -> Option<&Machine> {
+        self.running.as_ref().map(|(machine, _)| machine)
+    }
+
+    /// Its node, if it runs.
+    #[must_use]
+    pub fn node(&self) -> Option<&Node> {
+        self.running.as_ref().map(|(_, node)| node)
+    }
+
+    /// Who it is.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.key.identity()
+    }
+
+    /// What it says of the colony.
+    #[must_use]
+    pub fn status(&self) -> Option<Status> {
+        self.node()?.status(&colony()).ok()
+    }
+
+    /// Where it listens, and as whom.
+    #[must_use]
+    pub fn listens(&self) -> Multiaddr {
+        let address = Multiaddr::from(self.address).with(Protocol::Tcp(PORT));
+        match peer_of(&self.key.public_key()) {
+            Some(peer) => address.with(Protocol::P2p(peer)),
+            None => address,
+        }
+    }
+}
+
+/// All machines.
+#[derive(Debug)]
+pub struct Colony {
+    /// The nodes.
+    pub seats: Vec<Seat>,
+    /// What is between them.
+    pub network: Network,
+    /// What happened.
+    pub trace: Trace,
+    begin: Instant,
+    chance: Chance,
+    timing: Timing,
+    log_kept: u64,
+    clients: u8,
+}
+
+impl Colony {
+    /// Seats without nodes.
+    #[must_use]
+    pub fn new(
+        nodes: usize,
+        network: Network,
+        trace: Trace,
+        timing: Timing,
+        log_kept: u64,
+        mut chance: Chance,
+    ) -> Self {
+        let seat = |number: usize| {
+            let place = u8::try_from(number + 1).unwrap_or(u8::MAX);
+            Seat {
+                address: Ipv4Addr::new(10, place, 0, 1),
+                disk: Disk::new(1_000_000 + number as u64, trace.clone(), chance.split()),
+                clock: Arc::default(),
+                is_open: false,
+                key: SecretKey::derive(format!("emulated node {number}").as_bytes()),
+                chance: chance.split(),
+                running: None,
+            }
+        };
+        let seats = (0..nodes).map(seat).collect();
+        let begin = Instant::now();
+        Self { seats, network, trace, begin, chance, timing, log_kept, clients: 0 }
+    }
+
+    /// Founds the colony on the first node and lets all others vote.
+    ///
+    /// # Errors
+    /// [`Stuck`]: nothing is broken yet, so none may occur.
+    pub async fn found(&mut self, voters: usize) -> Result<(), Stuck> {
+        let founding = Founding {
+            owner: owner(),
+            name: Name::cut("emulated"),
+            member: Name::cut("node-0"),
+            executors: Vec::new(),
+            users: Vec::new(),
+        };
+        let first = ColonyConfig { id: colony(), found: Some(founding), peers: Vec::new() };
+        self.must_start(0, vec![first]).await?;
+        for number in 1..self.seats.len() {
+            self.must_start(number, Vec::new()).await?;
+            let role = if number < voters { Role::Voter } else { Role::Observer };
+            self.admit(number, role).await?;
+        }
+        let begun = self.trace.elapsed();
+        while self.seats[0].status().is_none_or(|status| status.voters.len() < voters) {
+            if self.trace.elapsed() > begun + PATIENCE {
+                return Err(Stuck::Slow(format!("electing {voters} voters")));
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    async fn must_start(&mut self, number: usize, colonies: Vec<ColonyConfig>) -> Result<(), Stuck> {
+        let is_open = !colonies.is_empty();
+        match self.start_with(number, colonies).await {
+            Started::Running => {
+                self.seats[number].is_open = is_open;
+                Ok(())
+            }
+            Started::Dark => Err(Stuck::Slow(format!("the start of node {number}"))),
+            Started::Refused(error) => Err(Stuck::Start { number, error }),
+        }
+    }
+
+    /// Adds a running node as a member and opens the colony on it.
+    async fn admit(&mut self, number: usize, role: Role) -> Result<(), Stuck> {
+        let refused = |what| move |why: String| Stuck::Refused { what, why };
+        let (Some(node), Some(first)) = (self.seats[number].node(), self.seats[0].node()) else {
+            return Err(Stuck::Slow("a node that runs".to_owned()));
+        };
+        let text = Text::cut(&self.seats[number].listens().to_string());
+        let member = NewMember {
+            key: MemberKey::of(&self.seats[number].key),
+            name: Name::cut(&format!("node-{number}")),
+            addresses: List::new(vec![text]).unwrap_or_default(),
+            store: node.store_id(),
+            executor: None,
+        };
+        let client = first.client(colony(), owner());
+        let added = timeout(PATIENCE, client.command(&Command::AddMember { member, role })).await;
+        added
+            .map_err(|_| Stuck::Slow("adding a member".to_owned()))?
+            .map_err(|error| refused("adding a member")(error.to_string()))?;
+        let peer =
+            KnownPeer { key: MemberKey::of(&self.seats[0].key), addresses: vec![self.seats[0].listens()] };
+        let config = ColonyConfig { id: colony(), found: None, peers: vec![peer] };
+        node.open_colony(&config).await.map_err(|error| refused("opening the colony")(error.to_string()))?;
+        self.seats[number].is_open = true;
+        Ok(())
+    }
+
+    /// Starts a node on what its disk holds.
+    pub async fn start(&mut self, number: usize) -> Started {
+        let colonies = if self.seats[number].is_open {
+            vec![ColonyConfig { id: colony(), found: None, peers: Vec::new() }]
+        } else {
+            Vec::new()
+        };
+        self.start_with(number, colonies).await
+    }
+
+    async fn start_with(&mut self, number: usize, colonies: Vec<ColonyConfig>) -> Started {
+        let seat = &mut self.seats[number];
+        let clock = Arc::clone(&seat.clock);
+        let (disk, chance) = (seat.disk.clone(), seat.chance.split());
+        let machine =
+            Machine::new(seat.address, self.network.clone(), Some(disk.clone()), self.begin, clock, chance);
+        let config = NodeConfig {
+            key: seat.key.clone(),
+            data: Data::Given(DiskSource::new(move || StoreDisk::Backend(disk.backend()))),
+            listen: vec![Multiaddr::from(seat.address).with(Protocol::Tcp(PORT))],
+            relay: false,
+            tls: None,
+            timing: self.timing,
+            replace_after: colony_node::node::REPLACE_AFTER,
+            log_kept: self.log_kept,
+            colonies,
+            bootstrap: Vec::new(),
+            lab: true,
+        };
+        let runtime = machine.runtime();
+        let (done, mut started) = oneshot::channel();
+        let own = runtime.clone();
+        // As a task of the machine, so that it ends with the power.
+        runtime.spawn("start", async move {
+            done.send(Node::start(config, own).await).ok();
+        });
+        let outcome = loop {
+            match timeout(LOOK, &mut started).await {
+                Ok(Ok(outcome)) => break Some(outcome),
+                Ok(Err(_)) => break None,
+                Err(_) if machine.is_off() => break None,
+                Err(_) => {}
+            }
+        };
+        let started = match outcome {
+            Some(Ok(node)) => {
+                self.trace.note(format_args!("node {number} starts"));
+                self.seats[number].running = Some((machine, node));
+                return Started::Running;
+            }
+            Some(Err(error)) => Started::Refused(error),
+            None => Started::Dark,
+        };
+        self.trace.note(format_args!("node {number} does not start: {started:?}"));
+        self.network.switch_off(self.seats[number].address, true);
+        machine.kill().await;
+        self.seats[number].disk.settle();
+        started
+    }
+
+    /// Takes a node's power. Its peers are told if its system has the time to.
+    pub async fn crash(&mut self, number: usize, is_told: bool) {
+        let Some((machine, node)) = self.seats[number].running.take() else { return };
+        let seat = &self.seats[number];
+        self.network.switch_off(seat.address, is_told);
+        machine.kill().await;
+        drop(node);
+        let pending = seat.disk.settle();
+        self.trace.note(format_args!("node {number} crashes with {pending} changes not synced"));
+    }
+
+    /// Lets a node go in an orderly way.
+    pub async fn stop(&mut self, number: usize) {
+        let Some((machine, node)) = self.seats[number].running.take() else { return };
+        if timeout(PATIENCE, node.shutdown()).await.is_err() {
+            self.trace.note(format_args!("node {number} does not stop"));
+        }
+        self.network.switch_off(self.seats[number].address, true);
+        machine.kill().await;
+        self.seats[number].disk.settle();
+        self.trace.note(format_args!("node {number} stopped"));
+    }
+
+    /// Ways into the colony: each from a machine of its own, beginning with another node.
+    pub fn doors(&mut self, count: usize) -> Vec<Door> {
+        (0..count).map(|first| self.door(first)).collect()
+    }
+
+    /// A way into the colony that begins with a node.
+    pub fn door(&mut self, first: usize) -> Door {
+        let machine = self.client_machine();
+        let mut addresses: Vec<Multiaddr> = self.seats.iter().map(Seat::listens).collect();
+        let places = addresses.len();
+        addresses.rotate_left(first % places);
+        let runtime = machine.runtime();
+        let remote = Arc::new(Remote::connect(addresses, runtime.clone()));
+        let client = Client::new(Arc::clone(&remote) as Arc<_>, colony(), owner(), runtime);
+        Door { client, raw: remote }
+    }
+
+    fn client_machine(&mut self) -> Machine {
+        self.clients += 1;
+        let address = client_address(self.clients);
+        let chance = self.chance.split();
+        Machine::new(address, self.network.clone(), None, self.begin, Arc::default(), chance)
+    }
+
+    /// Who coordinates, as far as any node knows, by number.
+    #[must_use]
+    pub fn coordinator(&self) -> Option<usize> {
+        let leads = |seat: &Seat| seat.status().filter(|status| status.coordinator == Some(seat.identity()));
+        let known =
+            self.seats.iter().enumerate().filter_map(|(number, seat)| Some((leads(seat)?.term, number)));
+        known.max().map(|(_, number)| number)
+    }
+
+    /// Sets a clock right.
+    pub fn set_clock(&self, number: usize, clock: Clock) {
+        *self.seats[number].clock.lock().unwrap_or_else(PoisonError::into_inner) = clock;
+    }
+}
+
+/// Where the client with a number is.
+#[must_use]
+pub const fn client_address(number: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 200, number, 1)
+}
