@@ -12,7 +12,7 @@ use colony_node::{
     announcements::{Newest, listen},
     client::{Answering, Client, Remote, Transport},
     executor::NoopExecutor,
-    net::{Caller, Handler, Handling, Multiaddr, NetConfig, NetLimits, Network, PeerId},
+    net::{Caller, Handler, Handling, NetConfig, NetLimits, Network},
     runtime::Runtime,
 };
 use colony_protocol::{
@@ -25,9 +25,6 @@ use colony_protocol::{
 use tokio_util::sync::CancellationToken;
 
 use crate::trio::{Trio, colony};
-
-/// Other executors each knows of, as discovery would tell it.
-const KNOWN: usize = 6;
 
 pub(crate) fn key(number: usize) -> SecretKey {
     SecretKey::derive(format!("herd executor {number}").as_bytes())
@@ -78,23 +75,22 @@ impl Transport for Counting {
 }
 
 impl Crowd {
-    /// Starts them. They know the followers, half of them one first, half the other.
+    /// Starts them. Each is told of the coordinator, as by a ticket of it, and learns of everybody else by asking.
     pub(crate) async fn start(executors: usize, trio: &Trio, runtime: &Runtime) -> Self {
         let (count, stop) = (Arc::new(Count::default()), CancellationToken::new());
         let mut swarms: Vec<Network> = Vec::new();
+        let nodes = trio.nodes();
         for number in 0..executors {
             let swarm = swarm(key(number), runtime).await;
-            let mut nodes = trio.followers();
-            let first = number % nodes.len();
-            nodes.rotate_left(first);
-            let addresses = nodes.iter().flat_map(|(_, addresses)| addresses.clone()).collect();
-            let inner = Remote::connect(addresses, runtime.clone());
-            let transport = Arc::new(Counting { inner, count: Arc::clone(&count) });
+            let remote = Remote::over(&swarm, nodes[0].1.clone(), runtime.clone());
+            let transport = Arc::new(Counting { inner: remote.clone(), count: Arc::clone(&count) });
             let client = Client::new(transport, colony(), key(number), runtime.clone());
             let listener =
                 Listener { id: key(number).identity(), name: name(number), executor_type: kind(), row: None };
-            let neighbours = acquaintances(&swarms, nodes, runtime);
-            let hints = listen(swarm.gossip(), client.clone(), listener, neighbours).await;
+            // What a member does when it has asked who the colony's nodes are.
+            remote.learn(nodes.iter().flat_map(|(_, addresses)| addresses.clone()).collect());
+            remote.spread(&swarm.peer()).await;
+            let hints = listen(swarm.gossip(), client.clone(), listener, nodes[..1].to_vec()).await;
             let executor = NoopExecutor::new(client, 1).with_hints(hints);
             let stop = stop.clone();
             runtime.spawn("executor", async move {
@@ -124,21 +120,6 @@ impl Crowd {
     pub(crate) fn stop(&self) {
         self.stop.cancel();
     }
-}
-
-/// The nodes, and some of those who came before.
-fn acquaintances(
-    others: &[Network],
-    nodes: Vec<(PeerId, Vec<Multiaddr>)>,
-    runtime: &Runtime,
-) -> Vec<(PeerId, Vec<Multiaddr>)> {
-    let mut known = Vec::new();
-    for _ in 0..KNOWN.min(others.len()) {
-        let other = &others[usize::from(u16::from_le_bytes(runtime.random())) % others.len()];
-        known.push((other.peer(), other.addresses()));
-    }
-    known.extend(nodes);
-    known
 }
 
 /// When each wave was announced, as one who listens heard it.

@@ -6,8 +6,8 @@
 //! unshare -rn sh -c 'ip link set lo up; herd idle [EXECUTORS] [SECONDS]'
 //! ```
 //!
-//! Three nodes and all executors are this process; each executor has a swarm of its own on the loopback interface and
-//! knows the nodes and six other executors. `work` counts requests for work and measures from submission and from
+//! Three nodes and all executors are this process; each executor has a swarm of its own on the loopback interface and is
+//! told of one node. `work` counts requests for work and measures from submission and from
 //! announcement to assignment; `mesh` measures how fast word spreads; `idle` counts the bytes of the loopback interface,
 //! with and without executors, so nothing else may use it: hence the namespace.
 #![expect(

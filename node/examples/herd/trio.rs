@@ -98,9 +98,9 @@ impl Trio {
         self.0[0].client(colony(), user())
     }
 
-    /// Where the nodes are that do not coordinate.
-    pub(crate) fn followers(&self) -> Vec<(PeerId, Vec<Multiaddr>)> {
-        self.0[1..].iter().map(|node| (node.peer_id(), node.addresses())).collect()
+    /// Where the nodes are, the coordinator first.
+    pub(crate) fn nodes(&self) -> Vec<(PeerId, Vec<Multiaddr>)> {
+        self.0.iter().map(|node| (node.peer_id(), node.addresses())).collect()
     }
 
     /// How many peers each has a connection with.

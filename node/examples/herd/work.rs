@@ -120,6 +120,6 @@ async fn look_on(trio: &Trio, runtime: &Runtime) -> (Waves, impl Sized + use<>) 
     let waves = crowd::record(hearing.newest(), runtime);
     let gossip = swarm.gossip().clone();
     let seat = gossip.join(colony(), hearing).await;
-    gossip.introduce(colony(), trio.followers()).await;
+    gossip.introduce(colony(), trio.nodes()).await;
     (waves, (seat, swarm))
 }
