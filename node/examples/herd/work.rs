@@ -23,8 +23,9 @@ use crate::{
 
 /// Until executors that did something are idle again.
 const COOL: Duration = Duration::from_secs(4);
-/// How long requests without work are counted.
-const IDLE: Duration = Duration::from_secs(30);
+/// How long requests without work are counted: several times what each of them waits before it asks uncalled, so that
+/// what is taken off for them is right to a few requests.
+const IDLE: Duration = Duration::from_secs(120);
 /// Pieces of work in a burst.
 const BURSTS: [usize; 3] = [10, 50, 200];
 

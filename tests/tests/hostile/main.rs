@@ -10,6 +10,7 @@ mod replays;
 use std::{
     io::Write as _,
     net::TcpStream,
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -105,9 +106,11 @@ async fn a_colony_of_three_serves_its_members_while_all_of_it_is_attacked() {
         attack(target, seed, Duration::from_secs(1)).await;
     }
     let before = resident(&cluster);
-    let attacks = targets.iter().zip(seed..).map(|(target, seed)| attack(target, seed, length));
-    let (damages, attacked) =
-        futures::future::join(futures::future::join_all(attacks), cycles.measure(length)).await;
+    let attacks: Vec<_> =
+        targets.iter().zip(seed..).map(|(target, seed)| attack(target, seed, length)).collect();
+    let attacks = aside(futures::future::join_all(attacks));
+    let attacked = cycles.measure(length).await;
+    let damages = tokio::task::spawn_blocking(move || attacks.join().unwrap()).await.unwrap();
     let mut damage = Damage::default();
     damages.into_iter().for_each(|one| damage.add(one));
     let grown =
@@ -126,6 +129,27 @@ async fn a_colony_of_three_serves_its_members_while_all_of_it_is_attacked() {
         panic!("no answer about the members")
     };
     assert_eq!(members.len(), 3, "{members:?}");
+}
+
+/// Runs on threads that give way to all others. An attacker brings processors of its own; here it would take those of the
+/// nodes, and what was measured would be its own work, not what it makes of theirs.
+fn aside<F>(attacks: F) -> thread::JoinHandle<F::Output>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    let give_way = || {
+        let thread = nix::unistd::gettid().to_string();
+        let asked = Command::new("renice").args(["-n", "19", "-p", &thread]).stdout(Stdio::null()).status();
+        assert!(asked.is_ok_and(|status| status.success()), "the attackers do not give way");
+    };
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .on_thread_start(give_way)
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(async { tokio::spawn(attacks).await.unwrap() })
+    })
 }
 
 fn resident(cluster: &Cluster) -> Vec<u64> {
