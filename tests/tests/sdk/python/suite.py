@@ -142,7 +142,7 @@ def workflows(key):
 def crons_and_generators(key):
     graph = Workflow(colonyname=DEV)
     graph.functionspecs = [node("tick")]
-    cron = colonies.add_cron("c", "0/1 * * * * *", True, graph, DEV, USER)
+    cron = colonies.add_cron("c", "* * * * * *", True, graph, DEV, USER)
     assert cron["waitforprevprocessgraph"] is True, cron
     taken = colonies.assign(DEV, 10, key)
     assert taken.spec.nodename == "tick"
