@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use colony_protocol::identity::Identity;
-use openraft::ServerState;
+use openraft::{CommittedLeaderId, ServerState};
 use tokio::sync::watch;
 
 use super::{Metrics, ProposeError, Timing, fatal_error};
@@ -82,7 +82,10 @@ impl Distiller {
         if !mine || self.is_cut_off(metrics) {
             return Standing { term, coordinator: None, leads: false, ended: None };
         }
-        let leads = metrics.last_applied.is_some_and(|applied| applied.leader_id.term == term);
+        // Of this very coordinator: the engine lets a second one be elected in the same term, who must not take the
+        // first one's entries for its own.
+        let office = CommittedLeaderId::new(term, metrics.id);
+        let leads = metrics.last_applied.is_some_and(|applied| applied.leader_id == office);
         Standing { term, coordinator: elected, leads, ended: None }
     }
 
@@ -109,7 +112,6 @@ impl Distiller {
 #[cfg(test)]
 mod tests {
     use colony_store::MemberId;
-    use openraft::CommittedLeaderId;
     use openraft::LogId;
 
     use super::*;
@@ -141,6 +143,14 @@ mod tests {
         assert_eq!((early.coordinator, early.leads), (Some(identity("me")), false));
         let ready = distiller.distil(&metrics("me", 3, 3, Some(0)));
         assert!(ready.leads);
+    }
+
+    #[tokio::test]
+    async fn an_entry_of_another_coordinator_of_the_same_term_is_not_its_own() {
+        let mut metrics = metrics("me", 3, 3, Some(0));
+        let other = MemberId(identity("other"));
+        metrics.last_applied = Some(LogId::new(CommittedLeaderId::new(3, other), 9));
+        assert!(!distiller().distil(&metrics).leads);
     }
 
     #[tokio::test]
