@@ -5,6 +5,7 @@ use colony_node::{
     runtime::Runtime,
 };
 use colony_protocol::{
+    identity::Identity,
     model::member::MemberView,
     query::Query,
     reply::{Answer, Status},
@@ -79,6 +80,14 @@ impl Session {
     /// Signs with the owner's key.
     pub(crate) fn owner(&self) -> Result<Client, Failure> {
         Ok(self.client.with_key(self.chosen.owner()?))
+    }
+
+    /// Signs for what somebody made: with the context's key, unless it is another's and the owner's key is here.
+    pub(crate) fn maker(&self, made_by: &Identity) -> Client {
+        if self.chosen.key.identity() == *made_by {
+            return self.client.clone();
+        }
+        self.owner().unwrap_or_else(|_| self.client.clone())
     }
 
     /// How to print data.

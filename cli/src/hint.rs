@@ -36,6 +36,10 @@ pub(crate) enum Hint {
     Processes,
     /// Which workflows there are.
     Workflows,
+    /// Which crons there are.
+    Crons,
+    /// Which generators there are.
+    Generators,
     /// Which executors there are.
     Executors,
     /// Which users there are.
@@ -112,6 +116,8 @@ impl Hint {
             Self::RetryFailed(_) => "run what did not succeed again with",
             Self::Processes => "see which processes there are with",
             Self::Workflows => "see which workflows there are with",
+            Self::Crons => "see which crons there are with",
+            Self::Generators => "see which generators there are with",
             Self::Executors => "see which executors there are with",
             Self::Users => "see which users there are with",
             Self::Contexts => "see which contexts there are with",
@@ -150,6 +156,8 @@ impl Hint {
             Self::RetryFailed(id) => vec!["retry", "--failed", id],
             Self::Processes => vec!["ps"],
             Self::Workflows => vec!["workflow", "ls"],
+            Self::Crons => vec!["cron", "ls"],
+            Self::Generators => vec!["generator", "ls"],
             Self::Executors => vec!["executor", "ls"],
             Self::Users => vec!["user", "ls"],
             Self::Contexts => vec!["ctx", "ls"],
@@ -245,6 +253,8 @@ mod tests {
             Hint::Status,
             Hint::Doctor,
             Hint::DevAgain { nodes: "3".to_owned(), data: "a b".to_owned() },
+            Hint::Crons,
+            Hint::Generators,
         ]
     }
 
@@ -285,11 +295,13 @@ mod tests {
             Hint::Status => 31,
             Hint::Doctor => 32,
             Hint::DevAgain { .. } => 33,
+            Hint::Crons => 34,
+            Hint::Generators => 35,
         }
     }
 
     /// How many variants [`place`] knows.
-    const VARIANTS: usize = 34;
+    const VARIANTS: usize = 36;
 
     /// Undoes [`quoted`] for the words above.
     fn split(line: &str) -> Vec<String> {

@@ -1,8 +1,11 @@
 //! Work read from a file, with errors that name the file, the line and the column.
 
-use colony_protocol::model::{
-    FunctionSpec, WorkflowSpec,
-    json::{Parsed, SpecError, parse_submission, parse_workflow},
+use colony_protocol::{
+    bounded::{List, Text},
+    model::{
+        FunctionSpec, WorkflowSpec,
+        json::{Parsed, SpecError, parse_submission, parse_workflow},
+    },
 };
 
 use crate::error::Failure;
@@ -27,6 +30,27 @@ pub(crate) fn parse(file: &str, text: &str, as_workflow: bool) -> Result<Specs, 
         Parsed::Specs(specs) => Specs::Functions(specs),
         Parsed::Workflow(spec) => Specs::Workflow(Box::new(spec)),
     })
+}
+
+/// Reads what starts by itself: a workflow, or a function spec, which is a workflow of one node.
+pub(crate) fn as_workflow(file: &str, text: &str) -> Result<WorkflowSpec, Failure> {
+    let mut node = match parse(file, text, false) {
+        Ok(Specs::Workflow(spec)) => return Ok(*spec),
+        Ok(Specs::Functions(specs)) if specs.len() == 1 => specs.into_iter().next().unwrap_or_default(),
+        // Several nodes without names: let the mistake be told as one in a workflow.
+        Ok(Specs::Functions(_)) => {
+            return match parse(file, text, true)? {
+                Specs::Workflow(spec) => Ok(*spec),
+                Specs::Functions(_) => Err(Failure::usage(format!("{file} holds no workflow"))),
+            };
+        }
+        Err(failure) => return Err(failure),
+    };
+    if node.node_name.is_empty() {
+        node.node_name = Text::cut(if node.func_name.is_empty() { "node" } else { &node.func_name });
+    }
+    let nodes = List::new(vec![node]).map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(WorkflowSpec { nodes, ..WorkflowSpec::default() })
 }
 
 /// `spec.json:3:7: conditions.mem: not an amount of memory`, as compilers write it and editors read it.

@@ -3,6 +3,7 @@
 //! Owns names, flags and help texts, and nothing else: what a command does stands in `commands`. Names are a promise
 //! to scripts; the tests pin them.
 
+mod automation;
 mod colonyos;
 mod dev;
 mod ids;
@@ -15,7 +16,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use self::{colonyos::*, dev::*, ids::*, membership::*, nouns::*, span::duration, work::*};
+pub(crate) use self::{
+    automation::*, colonyos::*, dev::*, ids::*, membership::*, nouns::*, span::duration, work::*,
+};
 use crate::output::Format;
 
 /// The first screen of `--help`.
@@ -127,6 +130,12 @@ pub(crate) enum Verb {
     /// Graphs of processes
     #[command(subcommand)]
     Workflow(WorkflowVerb),
+    /// Workflows that start by schedule
+    #[command(subcommand)]
+    Cron(CronVerb),
+    /// Workflows that start when enough arguments were packed
+    #[command(subcommand)]
+    Generator(GeneratorVerb),
     /// Functions executors offer, and calls of them
     #[command(subcommand)]
     Function(FunctionVerb),

@@ -4,6 +4,7 @@ mod bench;
 mod cancel;
 mod cluster;
 mod completions;
+mod cron;
 mod ctx;
 mod demo;
 mod dev;
@@ -13,6 +14,7 @@ mod executor;
 mod explain;
 mod follow;
 mod function;
+mod generator;
 mod get;
 mod init;
 mod invite;
@@ -60,6 +62,8 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result<Exit, Failure> {
         Verb::Explain(args) => explain::run(app, args.what.id, args.reading).await,
         Verb::Executor(verb) => executor::run(app, verb).await,
         Verb::Workflow(verb) => workflow::run(app, verb).await,
+        Verb::Cron(verb) => cron::run(app, verb).await,
+        Verb::Generator(verb) => generator::run(app, verb).await,
         Verb::Function(verb) => function::run(app, verb).await,
         Verb::Process(verb) => process::run(app, verb).await,
         Verb::User(verb) => user::run(app, verb).await,

@@ -50,7 +50,8 @@ pub(super) async fn run(app: &App, file: &str, wait: bool, kind: Kind) -> Result
     }
 }
 
-fn read(file: &str) -> Result<String, Failure> {
+/// The text of a file, or of standard input.
+pub(super) fn read(file: &str) -> Result<String, Failure> {
     let unreadable = |error| Failure::usage(format!("cannot read {file}: {error}"));
     if file != "-" {
         return fs::read_to_string(file).map_err(unreadable);

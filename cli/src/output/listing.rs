@@ -79,6 +79,15 @@ impl Listing {
         }
     }
 
+    /// Prints what was just made: a table says only what it is called from now on.
+    pub(crate) fn print_new(&self, format: Format) -> Result<(), Failure> {
+        match format {
+            Format::Table => self.print_one(Format::Quiet),
+            Format::Wide => self.print(format),
+            other => self.print_one(other),
+        }
+    }
+
     /// The same, marked as the state of one node, where JSON has room for it.
     #[must_use]
     pub(crate) fn stale(mut self) -> Self {

@@ -19,7 +19,8 @@ pub(crate) use self::{
     stream::{data, note, pass_through, report},
     style::{cut, is_coloured},
     views::{
-        Everybody, Findings, Seen, executor_record, executors, findings, functions, log_lines, member_name,
-        members, process_record, processes, ran, users, workflow_record, workflows,
+        Everybody, Findings, Seen, cron_record, crons, executor_record, executors, findings, functions,
+        generator_record, generators, log_lines, member_name, members, process_record, processes, ran, until,
+        users, workflow_record, workflows,
     },
 };

@@ -8,7 +8,6 @@
 //! happen: an expression that is accepted and never comes, or one that takes long to look through.
 
 mod calendar;
-mod every;
 mod zone;
 
 use calendar::Calendar;
@@ -17,6 +16,7 @@ use crate::{
     identity::Digest,
     model::{Cron, CronId, Schedule},
     time::{Span, Timestamp},
+    units::parse_duration,
 };
 
 /// The shortest interval: ColonyOS looks at its crons once a second.
@@ -108,8 +108,10 @@ impl Timetable {
         };
         if let Some(duration) = descriptor.strip_prefix("every ") {
             let duration = duration.trim();
-            let span = every::parse(duration).ok_or_else(|| ScheduleError::Duration(duration.to_owned()))?;
-            return Self::every(span, false);
+            let span = parse_duration(duration, "@every")
+                .map_err(|_| ScheduleError::Duration(duration.to_owned()))?;
+            // Fractions of a second are dropped, as in ColonyOS.
+            return Self::every(Span::from_secs(span.as_micros() / 1_000_000), false);
         }
         let fields = match descriptor.to_ascii_lowercase().as_str() {
             "yearly" | "annually" => "0 0 0 1 1 *",

@@ -1,5 +1,6 @@
 //! What each noun looks like, as a row and as a record.
 
+mod automation;
 mod executors;
 mod findings;
 mod members;
@@ -7,6 +8,7 @@ mod process;
 mod workflow;
 
 pub(crate) use self::{
+    automation::{cron_record, crons, generator_record, generators, until},
     executors::{executor_record, executors, functions, log_lines, users},
     findings::{Findings, findings},
     members::{Everybody, member_name, members},

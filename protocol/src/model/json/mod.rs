@@ -23,7 +23,7 @@ pub use error::SpecError;
 pub(crate) use executor::identity;
 pub use executor::parse_executor;
 pub use print::{
-    ColonyContext, executor, explanation, function, function_spec, log_line, member, process, rfc3339,
-    statistics, status, user, workflow,
+    ColonyContext, cron, executor, explanation, function, function_spec, generator, log_line, member,
+    next_runs, process, rfc3339, statistics, status, user, workflow, workflow_spec,
 };
 pub use submission::{Parsed, parse_function_spec, parse_submission, parse_workflow};

@@ -4,6 +4,7 @@
 //! code leaves null; times that never happened are the first moment of the year 1.
 
 mod answer;
+mod automation;
 mod member;
 mod process;
 mod spec;
@@ -11,6 +12,7 @@ mod time;
 mod workflow;
 
 pub use answer::{explanation, statistics, status};
+pub use automation::{cron, generator, next_runs, workflow_spec};
 pub use member::{executor, function, member, user};
 pub use process::{log_line, process};
 pub use spec::function_spec;
