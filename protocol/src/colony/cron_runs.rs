@@ -41,10 +41,8 @@ impl Colony {
         let outcome = self.run_cron(number, out);
         let now = self.meta.now;
         self.change_cron(number, |cron| {
-            let next = Timetable::new(&cron.schedule).ok().and_then(|timetable| {
-                let tick = timetable.next(cron.tick, now)?;
-                Some((tick, timetable.run_at(&cron.id, tick)))
-            });
+            let timetable = Timetable::new(&cron.schedule).ok();
+            let next = timetable.and_then(|timetable| timetable.next_run(&cron.id, cron.tick, now));
             cron.next_run = next.map(|(_, run)| run);
             cron.tick = next.map_or(cron.tick, |(tick, _)| tick);
             if let Err(refusal) = outcome {

@@ -160,6 +160,19 @@ impl Timetable {
         }
     }
 
+    /// The tick whose run comes next after `now`, and that run, given the tick before. Runs whose moment has passed
+    /// are passed over; that of a span which `now` lies in may still be ahead.
+    #[must_use]
+    pub fn next_run(&self, cron: &CronId, tick: Timestamp, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let begun = match self {
+            Self::Every { span, random: true } => now.before(*span),
+            _ => now,
+        };
+        let next = self.next(tick, begun)?;
+        let next = if self.run_at(cron, next) > now { next } else { self.next(next, now)? };
+        Some((next, self.run_at(cron, next)))
+    }
+
     /// When the run of a tick is.
     #[must_use]
     pub fn run_at(&self, cron: &CronId, tick: Timestamp) -> Timestamp {
@@ -189,3 +202,6 @@ pub fn upcoming(cron: &Cron, count: usize) -> Vec<Timestamp> {
     let later = ticks.skip(1).map(|tick| timetable.run_at(&cron.id, tick));
     std::iter::once(next).chain(later).take(count).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use colony_protocol::{
     reply::{LeaseStatus, Reply},
 };
 
-use crate::world::Logged;
+use crate::{automation::Started, world::Logged};
 
 /// How often each thing happened.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub(crate) struct Coverage(BTreeMap<&'static str, u64>);
 
 impl Coverage {
     /// Things that some history of a few hundred must contain.
-    const WANTED: [&'static str; 30] = [
+    const WANTED: [&'static str; 37] = [
         "submitted",
         "workflow",
         "assigned",
@@ -47,13 +47,26 @@ impl Coverage {
         "demote-member",
         "leave",
         "expired",
+        "cron",
+        "cron by hand",
+        "cron by itself",
+        "generator",
+        "packed",
+        "packed enough",
+        "packed long enough",
     ];
 
     pub(crate) fn add(&mut self, logged: &Logged) {
         let events = match logged {
-            Logged::Begin(_, _, events) => {
+            Logged::Begin(_, _, events, Started { crons, generators }) => {
                 if events.contains(&Event::Members) {
                     self.count("expired");
+                }
+                if *crons > 0 {
+                    self.count("cron by itself");
+                }
+                if *generators > 0 {
+                    self.count("packed long enough");
                 }
                 events
             }

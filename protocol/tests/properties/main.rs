@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
 
+mod automation;
 mod coverage;
 mod memory;
 mod oracle;

@@ -159,6 +159,37 @@ pub(crate) enum Step {
         by: Who,
         port: u8,
     },
+    /// The last number is what the schedule is.
+    AddCron {
+        by: Who,
+        name: u8,
+        wait: bool,
+        nodes: u8,
+        schedule: u8,
+    },
+    RunCron {
+        by: Who,
+        cron: Index,
+    },
+    RemoveCron {
+        by: Who,
+        cron: Index,
+    },
+    AddGenerator {
+        by: Who,
+        name: u8,
+        trigger: u64,
+        timeout: Option<u64>,
+    },
+    Pack {
+        by: Who,
+        generator: Index,
+        args: u8,
+    },
+    RemoveGenerator {
+        by: Who,
+        generator: Index,
+    },
     /// Another coordinator takes over, with a clock that is behind.
     Elect {
         behind_millis: u64,
@@ -292,6 +323,21 @@ fn of_membership() -> impl Strategy<Value = Step> {
     ]
 }
 
+fn of_automation() -> impl Strategy<Value = Step> {
+    let timeout = || prop::option::of(0..20u64);
+    prop_oneof![
+        2 => (who(), 0..3u8, any::<bool>(), 1..3u8, 0..6u8)
+            .prop_map(|(by, name, wait, nodes, schedule)| Step::AddCron { by, name, wait, nodes, schedule }),
+        1 => (who(), any::<Index>()).prop_map(|(by, cron)| Step::RunCron { by, cron }),
+        1 => (who(), any::<Index>()).prop_map(|(by, cron)| Step::RemoveCron { by, cron }),
+        2 => (who(), 0..2u8, 0..4u64, timeout())
+            .prop_map(|(by, name, trigger, timeout)| Step::AddGenerator { by, name, trigger, timeout }),
+        8 => (who(), any::<Index>(), 0..5u8)
+            .prop_map(|(by, generator, args)| Step::Pack { by, generator, args }),
+        1 => (who(), any::<Index>()).prop_map(|(by, generator)| Step::RemoveGenerator { by, generator }),
+    ]
+}
+
 /// Any step, those that move work more often than the others.
 pub(crate) fn step() -> impl Strategy<Value = Step> {
     let heartbeat = prop_oneof![1 => Just(None), 2 => (0..20u64).prop_map(Some)];
@@ -305,6 +351,7 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         14 => of_holders(),
         4 => of_members(),
         9 => of_membership(),
+        5 => of_automation(),
         1 => (0..20_000u64).prop_map(|behind_millis| Step::Elect { behind_millis }),
         2 => any::<Index>().prop_map(|call| Step::Again { call }),
     ]

@@ -9,8 +9,9 @@ use colony_protocol::{
     envelope::RequestId,
     identity::Identity,
     model::{
-        Attribute, AttributeKind, Capabilities, Executor, FunctionSpec, GivenNode, Hardware, Limit, LogLine,
-        LogStream, ProcessId, State, User, Values, WorkflowId, WorkflowSpec, member::Role,
+        Attribute, AttributeKind, Capabilities, CronId, Executor, FunctionSpec, GeneratorId, GivenNode,
+        Hardware, Limit, LogLine, LogStream, ProcessId, State, User, Values, WorkflowId, WorkflowSpec,
+        member::Role,
     },
     refusal::Refusal,
     reply::Reply,
@@ -20,6 +21,7 @@ use colony_protocol::{
 use proptest::{prelude::*, sample::Index, test_runner::TestCaseError};
 
 use crate::{
+    automation::{self, Started},
     oracle::Oracle,
     people::{id, key, who},
     step::{Step, Who, Work},
@@ -32,7 +34,7 @@ pub(crate) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 /// One thing that reached the core, and what came of it.
 #[derive(Debug, Clone)]
 pub(crate) enum Logged {
-    Begin(Timestamp, Vec<Identity>, Vec<Event>),
+    Begin(Timestamp, Vec<Identity>, Vec<Event>, Started),
     Call(Box<Call>, Result<Reply, Refusal>, Vec<Event>),
 }
 
@@ -85,7 +87,7 @@ impl Replica {
 
     fn again(&mut self, logged: &Logged) -> Verdict {
         match logged {
-            Logged::Begin(at, heard, events) => {
+            Logged::Begin(at, heard, events, _) => {
                 prop_assert_eq!(&self.begin(*at, heard).events, events);
             }
             Logged::Call(call, first, events) => {
@@ -130,6 +132,8 @@ pub(crate) struct World {
     leases: Vec<(Identity, LeaseRef)>,
     processes: Vec<ProcessId>,
     workflows: Vec<WorkflowId>,
+    crons: Vec<CronId>,
+    generators: Vec<GeneratorId>,
     /// Every call and its first answer.
     calls: Vec<(Call, Result<Reply, Refusal>)>,
     tickets: Vec<Ticket>,
@@ -146,6 +150,8 @@ impl World {
             leases: Vec::new(),
             processes: Vec::new(),
             workflows: Vec::new(),
+            crons: Vec::new(),
+            generators: Vec::new(),
             calls: Vec::new(),
             tickets: Vec::new(),
             term: 1,
@@ -188,7 +194,7 @@ impl World {
         let now = self.replica.colony.now();
         prop_assert_eq!(now, Timestamp::from_micros(self.now), "time went another way than on");
         prop_assert!(next.is_none_or(|next| next > now), "a deadline that has passed did not fire");
-        self.log.push(Logged::Begin(at, heard, out.events));
+        self.log.push(Logged::Begin(at, heard, out.events, self.oracle.started()));
         Ok(())
     }
 
@@ -206,6 +212,8 @@ impl World {
                 self.workflows.push(workflow);
                 self.processes.extend(processes);
             }
+            Ok(Reply::CronAdded(cron)) => self.crons.push(cron),
+            Ok(Reply::GeneratorAdded(generator)) => self.generators.push(generator),
             Ok(Reply::ChildAdded(child)) => self.processes.push(child),
             Ok(Reply::Assigned { processes, .. }) => {
                 let leases =
@@ -404,6 +412,30 @@ impl World {
             Step::Move { by, port } => (*by, Command::UpdateMember { addresses: town::addresses(*port) }),
             Step::Pause { by } => (*by, Command::Pause),
             Step::Resume { by } => (*by, Command::Resume),
+            other => return self.automatic(other),
+        })
+    }
+
+    fn automatic(&self, step: &Step) -> Option<(Who, Command)> {
+        Some(match step {
+            Step::AddCron { by, name, wait, nodes, schedule } => {
+                (*by, Command::AddCron { cron: automation::cron(*name, *wait, *nodes, *schedule) })
+            }
+            Step::RunCron { by, cron } => (*by, Command::RunCron { cron: pick(&self.crons, *cron)? }),
+            Step::RemoveCron { by, cron } => (*by, Command::RemoveCron { cron: pick(&self.crons, *cron)? }),
+            Step::AddGenerator { by, name, trigger, timeout } => {
+                (*by, Command::AddGenerator { generator: automation::generator(*name, *trigger, *timeout) })
+            }
+            Step::Pack { by, generator, args } => {
+                let generator = pick(&self.generators, *generator)?;
+                // No two arguments of a history are the same.
+                let arg = |arg| Json::string(&format!("{}/{arg}", self.calls.len()));
+                let args = List::new((0..*args).map(arg).collect()).unwrap();
+                (*by, Command::Pack { generator, args })
+            }
+            Step::RemoveGenerator { by, generator } => {
+                (*by, Command::RemoveGenerator { generator: pick(&self.generators, *generator)? })
+            }
             _ => return None,
         })
     }

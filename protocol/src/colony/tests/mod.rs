@@ -1,7 +1,9 @@
 //! Whole stories of a colony, told to the core alone: one file per part of the rules.
 
+mod crons;
 mod delegating;
 mod failover;
+mod generators;
 mod joining;
 mod lifecycle;
 mod matching;
