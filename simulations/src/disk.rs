@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use colony_protocol::{
-    colony::{Change, Colony, RowKey, decode_process, decode_workflow},
+    colony::{Change, Colony, Expiry, RowKey, decode_process, decode_workflow},
     model::{Process, State},
 };
 
@@ -27,6 +27,7 @@ impl Disk {
                 }
                 Change::Forgotten(key) => self.forget(*key),
                 Change::ForgottenState(state) => self.forget_state(*state),
+                Change::Expired(expiry) => self.expire(expiry),
             }
         }
         for key in touched {
@@ -56,6 +57,26 @@ impl Disk {
 
     fn forget_lines(&mut self, process: u64) {
         self.rows.retain(|key, _| !matches!(key, RowKey::LogLine(number, _) if *number == process));
+    }
+
+    fn expire(&mut self, expiry: &Expiry) {
+        let (first, last) = (expiry.workflows.start, expiry.workflows.end);
+        let rows = self.rows.range(RowKey::ArchivedWorkflow(first)..RowKey::ArchivedWorkflow(last));
+        let workflows = rows.filter_map(|(_, row)| decode_workflow(row).ok());
+        let old = workflows.filter(|workflow| expiry.takes(workflow.state, workflow.ended_at));
+        for number in old.map(|workflow| workflow.id.number()).collect::<Vec<_>>() {
+            self.forget(RowKey::ArchivedWorkflow(number));
+        }
+        let processes = self.archived().filter(|process| expiry.processes.contains(&process.number()));
+        for process in processes.collect::<Vec<_>>() {
+            let whole = process.workflow.is_none() && expiry.takes(process.state, process.ended_at);
+            if whole {
+                self.rows.remove(&RowKey::ArchivedProcess(process.number()));
+            }
+            if whole || expiry.takes_log(process.ended_at) {
+                self.forget_lines(process.number());
+            }
+        }
     }
 
     fn forget_state(&mut self, state: State) {

@@ -1,9 +1,9 @@
 //! What the writer is asked to do: edits to the tables, in order, all or none.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use colony_protocol::{
-    colony::{RowKey, decode_process},
+    colony::{Expiry, RowError, RowKey, decode_process, decode_workflow},
     identity::Identity,
     model::State,
 };
@@ -66,6 +66,8 @@ pub(crate) enum Edit {
     DropRowsUnder(Vec<u8>),
     /// Removes the archived processes outside workflows that ended in this state, with their log lines.
     DropProcessesIn(State),
+    /// Removes what is too old from a part of the archive.
+    Expire(Expiry),
     /// Keeps rows of a snapshot that is being received.
     Stage {
         /// The slot it is received under.
@@ -150,6 +152,7 @@ impl<'t> Tables<'t> {
                 let range = self.rows_of(slot)?.rows_under(start);
                 self.rows.retain_in(range.start.as_slice()..range.end.as_slice(), |_, _| false)?;
             }
+            Edit::Expire(expiry) => self.expire(slot, expiry)?,
             Edit::DropProcessesIn(state) => self.drop_processes(slot, *state)?,
             Edit::Stage { under, rows } => {
                 for (key, value) in rows {
@@ -172,6 +175,51 @@ impl<'t> Tables<'t> {
         }
         let found = rows_slot(&self.meta, slot)?;
         self.found = Some((slot, found));
+        Ok(found)
+    }
+
+    /// Removes what a policy names from a part of the archive.
+    fn expire(&mut self, slot: Slot, expiry: &Expiry) -> Result<(), StoreFailure> {
+        let mut drops = Vec::new();
+        for workflow in self.archived(slot, &expiry.workflows, RowKey::ArchivedWorkflow, decode_workflow)? {
+            if expiry.takes(workflow.state, workflow.ended_at) {
+                drops.push(RowKey::ArchivedWorkflow(workflow.id.number()));
+                for process in &workflow.processes {
+                    drops.push(RowKey::ArchivedProcess(process.number()));
+                    drops.push(RowKey::LogLine(process.number(), 0));
+                }
+            }
+        }
+        for process in self.archived(slot, &expiry.processes, RowKey::ArchivedProcess, decode_process)? {
+            let whole = process.workflow.is_none() && expiry.takes(process.state, process.ended_at);
+            if whole {
+                drops.push(RowKey::ArchivedProcess(process.number()));
+            }
+            if whole || (process.log_lines > 0 && expiry.takes_log(process.ended_at)) {
+                drops.push(RowKey::LogLine(process.number(), 0));
+            }
+        }
+        for key in drops {
+            self.apply(slot, &Edit::DropRowsUnder(forgotten_prefix(&key)))?;
+        }
+        Ok(())
+    }
+
+    /// The archived rows of one kind with these numbers.
+    fn archived<T>(
+        &mut self,
+        slot: Slot,
+        numbers: &Range<u64>,
+        key: impl Fn(u64) -> RowKey,
+        decode: impl Fn(&[u8]) -> Result<T, RowError>,
+    ) -> Result<Vec<T>, StoreFailure> {
+        let under = self.rows_of(slot)?;
+        let (from, to) = (under.row(&key(numbers.start)), under.row(&key(numbers.end)));
+        let mut found = Vec::new();
+        for row in self.rows.range(from.as_slice()..to.as_slice())? {
+            let (_, value) = row?;
+            found.push(decode(value.value()).map_err(|error| StoreFailure::damaged(error.to_string()))?);
+        }
         Ok(found)
     }
 

@@ -118,6 +118,7 @@ impl Pending {
                     self.overlay.forget_state(self.next(), state);
                     self.archive.push(Edit::DropProcessesIn(state));
                 }
+                Change::Expired(expiry) => self.archive.push(Edit::Expire(expiry)),
             }
         }
         Ok(())

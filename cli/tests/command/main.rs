@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by panicking")]
 #![expect(clippy::disallowed_methods, reason = "tests of whole processes wait in real time")]
 
+mod automation;
 mod colonyos;
 mod doors;
 mod errors;

@@ -34,6 +34,8 @@ enum Due {
     Cron(u64),
     /// The oldest argument of a generator has waited long enough.
     Generator(u64),
+    /// A part of the archive is gone through for what is too old.
+    Retention,
 }
 
 impl Colony {
@@ -58,7 +60,8 @@ impl Colony {
         let ticket = self.tickets.next_end().map(|(at, id)| (at, Due::Ticket(id)));
         let cron = self.crons.next_due().map(|(at, number)| (at, Due::Cron(number)));
         let generator = self.generators.next_due().map(|(at, number)| (at, Due::Generator(number)));
-        [exec, wait, silence, member, ticket, cron, generator].into_iter().flatten().min()
+        let retention = self.meta.retention.due.map(|at| (at, Due::Retention));
+        [exec, wait, silence, member, ticket, cron, generator, retention].into_iter().flatten().min()
     }
 
     pub(super) fn fire_deadlines(&mut self, out: &mut Outbox) {
@@ -78,6 +81,7 @@ impl Colony {
                     out.touch(RowKey::Ticket(id));
                 }
                 Due::Cron(number) => self.cron_is_due(number, out),
+                Due::Retention => self.retention_is_due(out),
                 Due::Generator(number) => self.generator_is_due(number, out),
             }
         }

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::retention::Retention;
 use crate::{
     model::{Name, State},
     time::Timestamp,
@@ -25,6 +26,7 @@ pub(super) struct Meta {
     pub(super) last_generator: u64,
     /// Lines that executors said for themselves.
     pub(super) executor_lines: u64,
+    pub(super) retention: Retention,
 }
 
 /// How many there are by state. Finished ones are in the archive, outside the core, so their counts live here.

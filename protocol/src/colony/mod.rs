@@ -42,13 +42,13 @@ mod members;
 mod membership;
 mod meta;
 mod outbox;
-mod policy;
 mod queue;
 mod reading;
 mod release;
 mod remove;
 mod report;
 mod restore;
+mod retention;
 mod roster;
 mod row;
 mod seen;
@@ -72,6 +72,7 @@ pub use encoding::{
 pub use executor_log::NO_PROCESS;
 pub use matching::meets;
 pub use outbox::{Change, Event, Outbox};
+pub use retention::Expiry;
 pub use row::{RestoreError, RowKey};
 
 use self::{

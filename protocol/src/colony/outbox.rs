@@ -1,6 +1,6 @@
 //! What applying a command leaves behind: changes for the store, events for waiters. Nothing else.
 
-use super::RowKey;
+use super::{Expiry, RowKey};
 use crate::{
     identity::Identity,
     model::{Name, ProcessId, State, WorkflowId},
@@ -53,6 +53,9 @@ pub enum Change {
     Forgotten(RowKey),
     /// Every archived process that is in no workflow and ended in this state shall be forgotten, with its log lines.
     ForgottenState(State),
+    /// A part of the archive is to be looked through, and what is older than the policy says to be forgotten: processes
+    /// outside workflows, workflows with all their processes, and logs. Readers may see it until that is on disk.
+    Expired(Expiry),
 }
 
 /// Something others may be waiting for.

@@ -101,7 +101,7 @@ fn rows_after_each(entries: &[Entry]) -> Vec<Rows> {
                 },
                 Change::Kept(key, bytes) => drop(rows.insert(key, bytes)),
                 Change::ForgottenState(state) => forget_state(&mut rows, state),
-                Change::Forgotten(key) => panic!("not in this script: {key:?}"),
+                other => panic!("not in this script: {other:?}"),
             }
         }
         after.push(rows.clone());

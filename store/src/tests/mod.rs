@@ -11,5 +11,6 @@ mod group_commit;
 mod opening;
 mod overlay_model;
 mod replicated_log;
+mod retention;
 mod snapshots;
 mod support;

@@ -90,7 +90,7 @@ fn generator_row(seen: Seen<'_>, generator: &Generator) -> Row {
         id.clone(),
         generator.name.to_string(),
         waiting(generator),
-        generator.timeout.map_or_else(|| "-".to_owned(), short),
+        generator.timeout.map_or_else(|| "-".to_owned(), whole),
         last(generator.previous),
         generator.runs.to_string(),
         generator.initiator_name.to_string(),
@@ -107,7 +107,7 @@ pub(crate) fn generator_record(seen: Seen<'_>, generator: &Generator) -> Listing
         ("ID", format!("g{} ({})", generator.id.number(), generator.id)),
         ("NAME", generator.name.to_string()),
         ("WAITING", waiting(generator)),
-        ("TIMEOUT", generator.timeout.map(short).unwrap_or_default()),
+        ("TIMEOUT", generator.timeout.map(whole).unwrap_or_default()),
         ("TAKEN ANYWAY", due.unwrap_or_default()),
         ("STARTS", nodes(&generator.spec)),
         ("PACKED", generator.packed.to_string()),
@@ -133,13 +133,18 @@ fn record<const N: usize>(
 fn schedule(cron: &Cron) -> String {
     match &cron.schedule {
         Schedule::Expression(text) => text.to_string(),
-        Schedule::Interval { every, random: false } => format!("every {}", short(*every)),
-        Schedule::Interval { every, random: true } => format!("every {}, at random", short(*every)),
+        Schedule::Interval { every, random: false } => format!("every {}", whole(*every)),
+        Schedule::Interval { every, random: true } => format!("every {}, at random", whole(*every)),
     }
 }
 
 fn waiting(generator: &Generator) -> String {
     format!("{} of {}", generator.waiting(), generator.trigger)
+}
+
+/// A span that somebody wrote: `2s` stays `2s`.
+fn whole(span: Span) -> String {
+    short(span).replace(".0s", "s")
 }
 
 /// `w3`.
