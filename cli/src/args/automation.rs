@@ -1,9 +1,9 @@
-//! Words for what starts by itself: crons and generators.
+//! Words for what happens by itself: crons, generators, and what is forgotten.
 
 use clap::{Args, Subcommand};
 use colony_protocol::{time::Span, units::parse_duration};
 
-use super::Read;
+use super::{Read, Reading};
 
 /// Verbs of `colony cron`.
 #[derive(Subcommand, Debug)]
@@ -172,6 +172,32 @@ impl PackArgs {
     pub(crate) fn args(&self) -> impl Iterator<Item = &str> {
         self.args.iter().chain(&self.arg).map(String::as_str)
     }
+}
+
+/// Verbs of `colony policy`.
+#[derive(Subcommand, Debug)]
+pub(crate) enum PolicyVerb {
+    /// Show how long finished work is kept
+    Get(Reading),
+    /// Say how long finished work is kept; what is not named is kept for ever
+    Set(PolicyArgs),
+}
+
+/// `colony policy set`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct PolicyArgs {
+    /// Keep successful processes and workflows, and their logs, this long: 30d, 12h
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    pub(crate) success: Option<Span>,
+    /// Keep failed ones this long
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    pub(crate) failed: Option<Span>,
+    /// Keep cancelled ones this long
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    pub(crate) cancelled: Option<Span>,
+    /// Keep logs of finished processes this long
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    pub(crate) logs: Option<Span>,
 }
 
 /// A span of time; a plain number is seconds, as in ColonyOS.

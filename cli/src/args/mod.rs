@@ -136,6 +136,9 @@ pub(crate) enum Verb {
     /// Workflows that start when enough arguments were packed
     #[command(subcommand)]
     Generator(GeneratorVerb),
+    /// How long finished work is kept
+    #[command(subcommand)]
+    Policy(PolicyVerb),
     /// Functions executors offer, and calls of them
     #[command(subcommand)]
     Function(FunctionVerb),

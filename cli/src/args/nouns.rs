@@ -176,6 +176,35 @@ pub(crate) enum LogVerb {
     Ls(Read<LogLsArgs>),
     /// Print a process's lines as they were written
     Get(Read<LogGetArgs>),
+    /// Find lines in all logs, those of the newest process first
+    Search(Read<LogSearchArgs>),
+}
+
+/// `colony log search`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct LogSearchArgs {
+    /// What the line contains; case counts
+    #[arg(value_name = "TEXT", required_unless_present = "text")]
+    words: Option<String>,
+    /// The same, in ColonyOS's words
+    #[arg(short, long, value_name = "TEXT", conflicts_with = "words")]
+    text: Option<String>,
+    /// Only lines of the last so many days
+    #[arg(short, long, value_name = "N")]
+    pub(crate) days: Option<u32>,
+    /// Only lines this executor wrote
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) executorname: Option<String>,
+    /// At most this many
+    #[arg(long, visible_alias = "limit", default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) count: u16,
+}
+
+impl LogSearchArgs {
+    /// The text, however it was written; clap has made sure that it was.
+    pub(crate) fn text(&self) -> &str {
+        self.words.as_deref().or(self.text.as_deref()).unwrap_or_default()
+    }
 }
 
 /// `colony log ls`.

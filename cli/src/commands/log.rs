@@ -1,9 +1,17 @@
 //! `colony log`: a process's lines with their circumstances, or in ColonyOS's words.
 
-use super::logs;
+use colony_node::client::ClientError;
+use colony_protocol::{
+    bounded::Text,
+    query::{LogSearch, Query},
+    reply::{Answer, LogHit},
+    time::Span,
+};
+
+use super::{logs, user::too_long};
 use crate::{
     app::App,
-    args::LogVerb,
+    args::{LogSearchArgs, LogVerb, Reading},
     error::{Exit, Failure},
     output,
 };
@@ -12,6 +20,7 @@ use crate::{
 pub(super) async fn run(app: &App, verb: LogVerb) -> Result<Exit, Failure> {
     match verb {
         LogVerb::Get(args) => logs::run(app, args.what.processid, args.what.follow, args.reading).await,
+        LogVerb::Search(args) => search(app, args.what, args.reading).await,
         LogVerb::Ls(args) => {
             let session = app.reading(args.reading).await?;
             let id = session.client.process(args.what.id.0).await?.id;
@@ -20,4 +29,32 @@ pub(super) async fn run(app: &App, verb: LogVerb) -> Result<Exit, Failure> {
             Ok(Exit::DONE)
         }
     }
+}
+
+/// Pages through all logs until there are enough lines or no more.
+async fn search(app: &App, args: LogSearchArgs, reading: Reading) -> Result<Exit, Failure> {
+    let session = app.reading(reading).await?;
+    let days = args.days.map(|days| Span::from_secs(u64::from(days).saturating_mul(24 * 60 * 60)));
+    let mut search = LogSearch {
+        text: Text::new(args.text()).map_err(too_long)?,
+        executor_name: args.executorname.as_deref().map(Text::new).transpose().map_err(too_long)?,
+        since: days.map(|span| session.seen().now.before(span)),
+        after: None,
+        limit: args.count,
+    };
+    let mut found: Vec<LogHit> = Vec::new();
+    loop {
+        let query = Query::SearchLog(search.clone());
+        let Answer::LogHits { hits, next } = session.client.query(&query).await? else {
+            return Err(ClientError::Unexpected("to search-log").into());
+        };
+        found.extend(hits);
+        found.truncate(usize::from(args.count));
+        if next.is_none() || found.len() >= usize::from(args.count) {
+            break;
+        }
+        search.after = next;
+    }
+    output::log_hits(session.seen(), &found).print(session.format())?;
+    Ok(Exit::DONE)
 }

@@ -23,6 +23,7 @@ mod leave;
 mod log;
 mod logs;
 mod members;
+mod policy;
 mod process;
 mod ps;
 mod retry;
@@ -64,6 +65,7 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result<Exit, Failure> {
         Verb::Workflow(verb) => workflow::run(app, verb).await,
         Verb::Cron(verb) => cron::run(app, verb).await,
         Verb::Generator(verb) => generator::run(app, verb).await,
+        Verb::Policy(verb) => policy::run(app, verb).await,
         Verb::Function(verb) => function::run(app, verb).await,
         Verb::Process(verb) => process::run(app, verb).await,
         Verb::User(verb) => user::run(app, verb).await,

@@ -92,7 +92,8 @@ pub(super) async fn workflow(
 pub(super) fn tell_workflow(workflow: &Workflow, processes: &[Process]) -> Result<Exit, Failure> {
     let name = format!("w{}", workflow.id.number());
     if workflow.state == State::Success {
-        output::note(&format!("{name} succeeded: {} processes", processes.len()));
+        let noun = if processes.len() == 1 { "process" } else { "processes" };
+        output::note(&format!("{name} succeeded: {} {noun}", processes.len()));
         return Ok(Exit::DONE);
     }
     let lost = processes.iter().filter(|process| process.state != State::Success).count();

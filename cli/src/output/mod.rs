@@ -20,7 +20,7 @@ pub(crate) use self::{
     style::{cut, is_coloured},
     views::{
         Everybody, Findings, Seen, cron_record, crons, executor_record, executors, findings, functions,
-        generator_record, generators, log_lines, member_name, members, process_record, processes, ran, until,
-        users, workflow_record, workflows,
+        generator_record, generators, log_hits, log_lines, member_name, members, policy, process_record,
+        processes, ran, until, users, workflow_record, workflows,
     },
 };

@@ -101,3 +101,29 @@ fn without_a_trigger_or_with_one_of_nothing_there_is_no_generator() {
     lab.run(&["generator", "add", &file, "--name", "x", "--trigger", "0"]).exits(2);
     lab.run(&["generator", "ls"]).exits(0).says("no generators");
 }
+
+#[test]
+fn lines_are_found_in_all_logs_newest_process_first() {
+    let lab = Lab::start();
+    for word in ["first needle", "hay", "second needle"] {
+        lab.run(&["exec", "--", "echo", word]).exits(0);
+    }
+    let found = lab.run(&["log", "search", "needle", "-o", "quiet"]).exits(0);
+    assert_eq!(found.out, "second needle\nfirst needle\n");
+    let first = lab.run(&["log", "search", "--text", "needle", "--days", "1", "--count", "1", "-o", "json"]);
+    assert_eq!(first.exits(0).json()[0]["executorname"], "local");
+    lab.run(&["log", "search", "needle", "--executorname", "nobody"]).exits(0).says("no such lines");
+}
+
+#[test]
+fn a_policy_is_set_by_the_owner_and_shown() {
+    let lab = Lab::start();
+    lab.run(&["policy", "get"]).exits(0).prints("for ever");
+    let set = lab.run(&["policy", "set", "--success", "30d", "--logs", "12h", "-o", "json"]).exits(0).json();
+    assert_eq!(
+        (&set["success"], &set["failed"], &set["logs"]),
+        (&2_592_000.into(), &().into(), &43_200.into())
+    );
+    lab.run(&["policy", "set", "--failed", "1s"]).says("at least one minute");
+    assert_eq!(lab.run(&["policy", "get", "-o", "json"]).exits(0).json()["success"], 2_592_000);
+}

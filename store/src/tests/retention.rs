@@ -17,9 +17,9 @@ const KEPT: Span = Span::from_secs(60);
 impl Driver {
     /// Lets time pass until the whole archive was gone through, and puts it on disk.
     async fn pass(&mut self, seconds: u64) {
-        self.now += seconds * 1_000_000;
+        self.wait(Span::from_secs(seconds));
         for _ in 0..3 {
-            self.now += 1_000_000;
+            self.wait(Span::from_secs(1));
             let entry = self.entry(Vec::new());
             self.commit(entry).await.unwrap();
         }

@@ -137,6 +137,11 @@ impl Driver {
         Entry { log_id: id, payload: EntryPayload::Normal(batch) }
     }
 
+    /// Lets time pass before the next entry.
+    pub(crate) fn wait(&mut self, span: Span) {
+        self.now += span.as_micros();
+    }
+
     /// Appends an entry and waits until it is durable.
     pub(crate) async fn append(&mut self, entry: Entry) -> Result<(), EngineError> {
         self.store.log.blocking_append([entry]).await

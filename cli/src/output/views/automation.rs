@@ -1,8 +1,8 @@
-//! Crons and generators, as people and programs see them.
+//! Crons, generators and the policy, as people and programs see them.
 
 use colony_protocol::{
     model::{
-        Cron, Generator, Schedule, WorkflowId,
+        Cron, Generator, Policy, Schedule, WorkflowId,
         json::{self, rfc3339},
     },
     time::{Span, Timestamp},
@@ -118,6 +118,25 @@ pub(crate) fn generator_record(seen: Seen<'_>, generator: &Generator) -> Listing
         ("PROBLEM", generator.problem.to_string()),
     ];
     record(facts, json::generator(generator, seen.context()), format!("g{}", generator.id.number()))
+}
+
+/// How long finished work is kept.
+pub(crate) fn policy(policy: &Policy) -> Listing {
+    let shown = |span: Option<Span>| span.map_or_else(|| "for ever".to_owned(), whole);
+    let seconds = |span: Option<Span>| span.map(|span| span.as_micros() / 1_000_000);
+    let facts = [
+        ("SUCCESS", shown(policy.success)),
+        ("FAILED", shown(policy.failed)),
+        ("CANCELLED", shown(policy.cancelled)),
+        ("LOGS", shown(policy.logs)),
+    ];
+    let json = serde_json::json!({
+        "success": seconds(policy.success),
+        "failed": seconds(policy.failed),
+        "cancelled": seconds(policy.cancelled),
+        "logs": seconds(policy.logs),
+    });
+    record(facts, json, String::new())
 }
 
 fn record<const N: usize>(

@@ -2,8 +2,10 @@
 
 use colony_protocol::{
     model::{Executor, ProcessId, RegisteredFunction, StoredLogLine, User, json},
-    reply::stream_word,
+    reply::{LogHit, stream_word},
 };
+
+use serde_json::Value;
 
 use super::Seen;
 use crate::output::{
@@ -134,4 +136,29 @@ pub(crate) fn log_lines(seen: Seen<'_>, process: &ProcessId, lines: &[StoredLogL
         })
         .collect();
     Listing { columns, rows, empty: "no log lines" }
+}
+
+/// Lines of all logs as rows.
+pub(crate) fn log_hits(seen: Seen<'_>, hits: &[LogHit]) -> Listing {
+    let columns = vec![column("PROCESS"), column("AGE"), column("ON"), column("STREAM"), column("MESSAGE")];
+    let rows = hits.iter().map(|hit| log_hit(seen, hit)).collect();
+    Listing { columns, rows, empty: "no such lines" }
+}
+
+fn log_hit(seen: Seen<'_>, hit: &LogHit) -> Row {
+    let LogHit { process, id, line } = hit;
+    let name = if *process == 0 { "-".to_owned() } else { format!("p{process}") };
+    let mut json = json::log_line(line, &id.unwrap_or(ProcessId::from_bytes([0; 32])), seen.context());
+    if let (None, Value::Object(fields)) = (id, &mut json) {
+        // As ColonyOS has it for what an executor says for itself.
+        fields.insert("processid".to_owned(), "".into());
+    }
+    let cells = vec![
+        name,
+        ago(seen.now, line.at),
+        line.executor_name.to_string(),
+        stream_word(line.stream).to_owned(),
+        line.message.to_string(),
+    ];
+    Row { cells, json, quiet: line.message.trim_end().to_owned() }
 }

@@ -8,8 +8,8 @@ mod process;
 mod workflow;
 
 pub(crate) use self::{
-    automation::{cron_record, crons, generator_record, generators, until},
-    executors::{executor_record, executors, functions, log_lines, users},
+    automation::{cron_record, crons, generator_record, generators, policy, until},
+    executors::{executor_record, executors, functions, log_hits, log_lines, users},
     findings::{Findings, findings},
     members::{Everybody, member_name, members},
     process::{process_record, processes, ran},

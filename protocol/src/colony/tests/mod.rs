@@ -4,6 +4,7 @@ mod crons;
 mod delegating;
 mod failover;
 mod generators;
+mod holes;
 mod joining;
 mod lifecycle;
 mod matching;
