@@ -104,7 +104,7 @@ impl Automation {
             let workflow = process.workflow.unwrap();
             let owner = colony.generators_after(0).find(|generator| generator.previous == Some(workflow));
             let named = colony.find_generator(&process.spec.func_name);
-            let generator = owner.or(named.ok()).unwrap();
+            let generator = owner.or_else(|| named.ok()).unwrap();
             let packed = self.packed.entry(generator.id.number()).or_default();
             for arg in &process.spec.args {
                 let next = packed.pop_front();
