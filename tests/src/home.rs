@@ -16,6 +16,9 @@ use crate::{
     outcome::{DEADLINE, Outcome, Running, run},
 };
 
+/// Names what is logged.
+const LOG_VARIABLE: &str = "COLONY_LOG";
+
 /// A home directory, removed at the end.
 #[derive(Debug)]
 pub struct Home {
@@ -57,6 +60,10 @@ impl Home {
         let beside = colony_binary().parent().map(Path::display).into_iter();
         let path = beside.map(|dir| format!("{dir}:{tools}")).next().unwrap_or(tools);
         command.env_clear().env("HOME", self.path()).env("PATH", path).env("LANG", "C.UTF-8");
+        if let Some(wanted) = std::env::var_os(LOG_VARIABLE) {
+            // For finding faults in a test: what its nodes log is part of what they said.
+            command.env(LOG_VARIABLE, wanted);
+        }
         command.current_dir(self.path());
         command
     }

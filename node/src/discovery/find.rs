@@ -1,6 +1,6 @@
 //! Finding a colony by its id.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
 use colony_protocol::{
     charter::{Charter, CharterError, Proven, SignedCharter},
@@ -9,7 +9,7 @@ use colony_protocol::{
 };
 use libp2p::{Multiaddr, PeerId};
 
-use super::Discovery;
+use super::{Discovery, Inner};
 use crate::{
     net::{discovery::Finding, key_of, peer_of},
     node::KnownPeer,
@@ -68,12 +68,30 @@ pub enum FindError {
     Stopping,
 }
 
+/// A search under way.
+struct Search<'a>(&'a Inner);
+
+impl<'a> Search<'a> {
+    fn begin(inner: &'a Inner) -> Self {
+        inner.searches.fetch_add(1, Ordering::Relaxed);
+        inner.search.notify_one();
+        Self(inner)
+    }
+}
+
+impl Drop for Search<'_> {
+    fn drop(&mut self) {
+        self.0.searches.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Discovery {
     /// Finds a colony: its newest charter that anybody has, and its nodes. Takes half a minute if it is nowhere.
     ///
     /// # Errors
     /// [`FindError`].
     pub async fn find(&self, colony: Identity) -> Result<Found, FindError> {
+        let _under_way = Search::begin(&self.inner);
         let searching = self.inner.stop.run_until_cancelled(self.search(colony));
         searching.await.unwrap_or(Err(FindError::Stopping))
     }

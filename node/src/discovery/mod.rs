@@ -19,9 +19,13 @@ mod task;
 use std::{
     fmt,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use self::book::Book;
@@ -47,6 +51,10 @@ pub struct Settings {
     /// Whether all peers are near: addresses of this machine and this site are as good as any then, and every node
     /// answers questions.
     pub lab: bool,
+    /// Whether this is a guest, of whom there may be a thousand for each node: it calls nobody while it looks for nothing,
+    /// and is asked by others only once somebody has found that they reach it. (A node that listens at an address for the
+    /// world is taken to be reached there until somebody finds otherwise.)
+    pub guest: bool,
 }
 
 /// A node's search for colonies. Cheap to clone.
@@ -61,6 +69,10 @@ struct Inner {
     book: Mutex<Book>,
     /// Set when the book has been read.
     is_ready: CancellationToken,
+    /// Searches under way.
+    searches: AtomicUsize,
+    /// Rung when one begins.
+    search: Notify,
     stop: CancellationToken,
     stopped: CancellationToken,
     runtime: Runtime,
@@ -75,6 +87,8 @@ impl Discovery {
             network: network.clone(),
             book: Mutex::default(),
             is_ready: CancellationToken::new(),
+            searches: AtomicUsize::new(0),
+            search: Notify::new(),
             stop: CancellationToken::new(),
             stopped: CancellationToken::new(),
             runtime: runtime.clone(),
@@ -111,6 +125,11 @@ impl Discovery {
 }
 
 impl Inner {
+    /// Whether it calls others.
+    fn is_awake(&self) -> bool {
+        !self.settings.guest || self.searches.load(Ordering::Relaxed) > 0
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         // Nothing that can panic runs under this lock.
         self.book.lock().unwrap_or_else(PoisonError::into_inner)

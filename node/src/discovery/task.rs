@@ -44,15 +44,20 @@ pub(super) async fn run(inner: Arc<Inner>) {
     while !inner.network.discovery().is_closed() {
         let (peers, has_new) = inner.take_note().await;
         unwritten |= has_new;
-        inner.look(peers, &mut clock).await;
+        if inner.is_awake() {
+            inner.look(peers, &mut clock).await;
+        }
         if unwritten && is_due(clock.written, WRITE, inner.runtime.elapsed()) {
             clock.written = Some(inner.runtime.elapsed());
             unwritten = false;
             inner.write().await;
         }
-        let pause = if peers == 0 { back_off(clock.attempts) } else { LOOK };
-        if inner.stop.run_until_cancelled(inner.runtime.sleep(pause)).await.is_none() {
-            break;
+        let pause = if peers == 0 && inner.is_awake() { back_off(clock.attempts) } else { LOOK };
+        tokio::select! {
+            biased;
+            () = inner.stop.cancelled() => break,
+            () = inner.search.notified(), if inner.settings.guest => {}
+            () = inner.runtime.sleep(pause) => {}
         }
     }
     inner.take_note().await;
@@ -74,7 +79,8 @@ impl Inner {
     async fn look(&self, peers: usize, clock: &mut Clock) {
         let handle = self.network.discovery();
         let now = self.runtime.elapsed();
-        let serves = serves(self.settings.lab, None, self.listens_to_the_world());
+        let reached = self.network.reach().watch().borrow().public;
+        let serves = serves(self.settings.lab, reached, !self.settings.guest && self.listens_to_the_world());
         if clock.serves != Some(serves) {
             handle.serve(serves).await;
             clock.serves = Some(serves);

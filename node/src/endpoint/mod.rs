@@ -3,11 +3,14 @@
 //! Executors and others who stay run one long-lived swarm with their own key. It speaks all protocols of a node: it
 //! holds reservations at relays, hears announcements, finds colonies and can be met by others. What asks a colony
 //! through it shares its connections: [`Endpoint::client`] opens its streams to whichever node of the colony can be
-//! reached, directly where possible and through a relay otherwise.
+//! reached, directly where possible and through a relay otherwise. Where its colonies' nodes have all moved it looks for
+//! them by the colony's id ([`Endpoint::find`]), and it tells its colonies where it is met itself ([`Endpoint::be_met`]).
 //!
 //! What may never happen: a request answered here. Who keeps no state says so, and the asker goes elsewhere.
 
+mod announce;
 mod deaf;
+mod relays;
 
 use std::{
     collections::BTreeMap,
@@ -16,10 +19,14 @@ use std::{
 
 use colony_protocol::identity::{Identity, SecretKey};
 
-use self::deaf::Deaf;
+use tokio::sync::watch;
+
+use self::{deaf::Deaf, relays::Known};
 use crate::{
     client::{Client, Remote, Transport as _},
+    discovery::{Discovery, FindError, Found, Settings},
     net::{Multiaddr, NetConfig, NetError, NetLimits, Network, PeerId},
+    reach,
     runtime::Runtime,
 };
 
@@ -40,12 +47,19 @@ pub struct EndpointConfig {
     pub key: SecretKey,
     /// Where it listens; empty for one that only dials.
     pub listen: Vec<Multiaddr>,
+    /// Peers to look for colonies with, beside those it learns of, and where they are remembered.
+    pub discovery: Settings,
 }
 
 /// A member's place in the network. Dropping it does not end it; [`Endpoint::shutdown`] does.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     network: Network,
+    discovery: Discovery,
+    /// Nodes that may relay.
+    relays: Known,
+    /// Where others are told to meet it.
+    addresses: watch::Receiver<Vec<Multiaddr>>,
     /// The ways to the nodes of each colony, shared by all who ask it.
     ways: Arc<Mutex<BTreeMap<Identity, Remote>>>,
     runtime: Runtime,
@@ -65,14 +79,21 @@ impl Endpoint {
             request_bytes: REQUEST_BYTES,
             ..NetLimits::default()
         };
-        let EndpointConfig { key, listen } = config;
-        let config = NetConfig { key, listen, tls: None, limits, relay: false, lab: false };
+        let EndpointConfig { key, listen, discovery } = config;
+        let config = NetConfig { key, listen, tls: None, limits, relay: false, lab: discovery.lab };
         let network = Network::start(config, Arc::new(Deaf), runtime.clone()).await?;
-        Ok(Self { network, ways: Arc::default(), runtime })
+        let relays = Known::default();
+        relays.learn(&discovery.bootstrap);
+        let (me, handle) = (network.peer(), network.reach().clone());
+        let (told, addresses) = watch::channel(reach::told(&handle.sight().borrow(), me));
+        runtime.spawn("reach", reach::supervise(me, handle, relays.clone(), told, runtime.clone()));
+        let discovery = Discovery::start(&network, discovery, &runtime);
+        Ok(Self { network, discovery, relays, addresses, ways: Arc::default(), runtime })
     }
 
     /// Says where nodes of a colony are.
     pub fn learn(&self, colony: &Identity, addresses: Vec<Multiaddr>) {
+        self.relays.learn(&addresses);
         self.way(colony).learn(addresses);
     }
 
@@ -81,6 +102,35 @@ impl Endpoint {
     pub async fn spread(&self, colony: &Identity) {
         let way = self.way(colony);
         way.spread(&self.peer()).await;
+    }
+
+    /// Looks for a colony by its id, and learns where its nodes are. Takes half a minute if it is nowhere.
+    ///
+    /// # Errors
+    /// [`FindError`].
+    pub async fn find(&self, colony: &Identity) -> Result<Found, FindError> {
+        let found = self.discovery.find(*colony).await;
+        let found = found.inspect_err(
+            |error| tracing::debug!(colony = %colony, %error, "a colony is not found elsewhere"),
+        )?;
+        // Only those that the colony's own word names.
+        self.learn(colony, found.nodes.iter().flat_map(|node| node.addresses.iter().cloned()).collect());
+        Ok(found)
+    }
+
+    /// Tells a colony where `member` is met, now and whenever that changes, until the network is left.
+    pub fn be_met(&self, colony: Identity, member: SecretKey) {
+        let announcing = announce::announce(self.client(colony, member), self.addresses.clone());
+        let left = self.network.left();
+        self.runtime.spawn("whereabouts", async move {
+            left.run_until_cancelled_owned(announcing).await;
+        });
+    }
+
+    /// Where others are told to meet it, the best first.
+    #[must_use]
+    pub fn addresses(&self) -> watch::Receiver<Vec<Multiaddr>> {
+        self.addresses.clone()
     }
 
     /// A client of a colony over this endpoint's connections, which signs with `key`. It reaches the nodes that were
@@ -104,6 +154,7 @@ impl Endpoint {
 
     /// Closes all connections.
     pub async fn shutdown(self) {
+        self.discovery.stop().await;
         self.network.shutdown().await;
     }
 

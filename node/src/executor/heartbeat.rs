@@ -14,18 +14,22 @@ use crate::client::ClientError;
 
 /// Renews until `done`.
 pub(super) async fn beat(shop: &Shop, done: &CancellationToken) {
+    let mut pause = shop.config.renewal();
     loop {
         tokio::select! {
             biased;
             () = done.cancelled() => return,
-            () = shop.runtime.sleep(shop.config.renewal()) => {}
+            () = shop.runtime.sleep(pause) => {}
         }
+        let begun = shop.runtime.elapsed();
         tokio::select! {
             biased;
             () = done.cancelled() => return,
             () = round(shop) => {}
             () = shop.runtime.sleep(shop.config.renewal()) => tracing::warn!("no answer to a renewal yet"),
         }
+        // One that was given up has used the time until the next.
+        pause = shop.config.renewal().saturating_sub(shop.runtime.elapsed().saturating_sub(begun));
     }
 }
 

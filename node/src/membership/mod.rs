@@ -9,7 +9,7 @@
 //! What may never happen: a node with an empty disk taken for the one that voted; a colony that loses its majority by
 //! a change of its own making.
 
-pub(crate) mod announce;
+mod announce;
 pub mod disk;
 mod health;
 pub mod join;

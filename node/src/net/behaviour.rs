@@ -29,9 +29,12 @@ use super::{
 pub(crate) const PEER_PROTOCOL: &str = "/colony/peer/1";
 /// Substreams for single requests on one connection. Who has more to say opens a stream.
 pub(crate) const RPC_STREAMS: usize = 64;
-/// How often a member without a replica asks whether a connection lives, and how long the answer may take: it waits for
-/// work for minutes without a word, and the bytes of its asking are most of what an idle one sends.
-const WATCH: Duration = Duration::from_secs(5);
+/// How often a member without a replica asks whether a connection lives: it waits for work for hours without a word, and the
+/// bytes of its asking are most of what an idle one sends. While it waits for an answer its link looks more closely, and
+/// when its address changes all connections are tried.
+const WATCH: Duration = Duration::from_secs(30);
+/// How long the answer may take.
+const WATCH_PATIENCE: Duration = Duration::from_secs(10);
 /// Beyond the longest life of a request: time to send the outcome.
 const RPC_MARGIN: Duration = Duration::from_secs(30);
 
@@ -94,10 +97,10 @@ impl Behaviour {
     }
 }
 
-/// Streams between nodes look after themselves. Who has none finds out by asking that a connection is dead.
+/// Streams between nodes look after themselves. Who has none finds out by asking now and then that a connection is dead.
 fn pings(duties: &Duties) -> ping::Config {
     let config = ping::Config::new();
-    if duties.peers { config } else { config.with_interval(WATCH).with_timeout(WATCH) }
+    if duties.peers { config } else { config.with_interval(WATCH).with_timeout(WATCH_PATIENCE) }
 }
 
 impl OpensStreams for Behaviour {

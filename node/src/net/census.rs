@@ -5,7 +5,8 @@
 //! Each process draws a number when it starts and tells it with its name. Two numbers of one peer are nothing strange: it
 //! has restarted, and its old connection is not known to be dead yet. But a number never comes back once another was
 //! told, and of two connections only one stays alive: where it is otherwise, two machines use one key. Both are looked
-//! for, because nodes close what they think is the older connection, and two machines then take turns.
+//! for, because nodes close what they think is the older connection, and two machines then take turns. Where the second is
+//! not let in at all, whoever turns it away says so here ([`Census::beside`]).
 
 use std::{
     collections::BTreeMap,
@@ -78,6 +79,7 @@ pub struct Census {
 struct Book {
     connections: BTreeMap<ConnectionId, Acquaintance>,
     turns: Turns,
+    turned_away: BTreeMap<PeerId, (Duration, [Multiaddr; 2])>,
 }
 
 /// The numbers that peers have told, in turn.
@@ -142,7 +144,25 @@ impl Census {
                 found.push(taking_turns);
             }
         }
+        for (peer, (at, addresses)) in &self.book().turned_away {
+            let is_recent = now.saturating_sub(*at) < REMEMBERED;
+            if is_recent && found.iter().all(|twins| twins.peer != *peer) {
+                found.push(Twins { peer: *peer, addresses: addresses.clone() });
+            }
+        }
         found
+    }
+
+    /// Another process than the one that `heard` leads to uses its key, and came over `other`.
+    pub(crate) fn beside(&self, heard: ConnectionId, other: ConnectionId) {
+        let now = self.runtime.elapsed();
+        let mut book = self.book();
+        let Book { connections, turned_away, .. } = &mut *book;
+        let (Some(heard), Some(other)) = (connections.get(&heard), connections.get(&other)) else { return };
+        turned_away.retain(|_, (at, _)| now.saturating_sub(*at) < REMEMBERED);
+        if turned_away.len() < PEERS_MAX || turned_away.contains_key(&heard.peer) {
+            turned_away.insert(heard.peer, (now, [heard.address.clone(), other.address.clone()]));
+        }
     }
 
     /// Looks at what the swarm's task sees.
@@ -169,7 +189,7 @@ impl Census {
                 identify::Event::Received { connection_id, info, .. },
             ))) => {
                 let mut book = self.book();
-                let Book { connections, turns } = &mut *book;
+                let Book { connections, turns, .. } = &mut *book;
                 if let Some(known) = connections.get_mut(connection_id) {
                     known.introduce(&info.agent_version, now);
                     known.listens = info.listen_addrs.iter().take(LISTENS_MAX).cloned().collect();
@@ -233,6 +253,7 @@ fn beside(connections: &[&Acquaintance]) -> Option<[Multiaddr; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::Tokio;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -272,6 +293,25 @@ mod tests {
             turns.told(PeerId::random(), "a", &at(3), SECOND);
         }
         assert_eq!(turns.0.len(), PEERS_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_was_turned_away_is_told_of_for_a_while() {
+        let runtime = Runtime::new(Tokio::new());
+        let (census, peer) = (Census::new(runtime.clone()), PeerId::random());
+        let id = ConnectionId::new_unchecked;
+        census.beside(id(1), id(2));
+        assert_eq!(census.twins(), [], "who has left already cannot be shown");
+        for number in [1, 2] {
+            let known = connected(peer, u8::try_from(number).unwrap());
+            census.book().connections.insert(id(number), known);
+        }
+        census.beside(id(1), id(2));
+        census.book().connections.clear();
+        let addresses = [connected(peer, 1).address, connected(peer, 2).address];
+        assert_eq!(census.twins(), [Twins { peer, addresses }]);
+        runtime.sleep(REMEMBERED).await;
+        assert_eq!(census.twins(), []);
     }
 
     #[test]

@@ -30,6 +30,7 @@ mod stream;
 pub(crate) mod streams;
 mod tls;
 pub(crate) mod transport;
+pub(crate) mod trials;
 
 use std::{
     convert::Infallible,
@@ -280,7 +281,7 @@ impl Network {
             runtime.timeout(LISTEN, settle(&mut swarm, &shared, &mut reach, &runtime)).await;
         }
         let closed = CancellationToken::new();
-        let (calls, to_calls) = calls::Room::new();
+        let (calls, to_calls) = calls::Room::new(&runtime);
         let (discovery, to_discovery) = discovery::Room::new(lab, door.is_some(), &runtime);
         let (gossip, to_gossip) = gossip::Room::new(topics, runtime.clone());
         let census = Census::new(runtime.clone());
@@ -360,6 +361,11 @@ impl Network {
     #[must_use]
     pub fn peers(&self) -> usize {
         self.shared.peers.load(Ordering::Relaxed)
+    }
+
+    /// Cancelled when the network begins to be left.
+    pub(crate) fn left(&self) -> CancellationToken {
+        self.service.closing.clone()
     }
 
     /// Accepts nothing more, lets requests under way finish for a few seconds, and closes all connections.

@@ -12,8 +12,9 @@ pub use crate::consensus::{LOG_KEPT, LOG_KEPT_MIN};
 use crate::{
     client::ClientError,
     consensus::{ConsensusError, ProposeError, Timing},
-    membership::{announce, disk::NotLetIn},
+    membership::disk::NotLetIn,
     net::{Multiaddr, NetError, Tls},
+    reach,
 };
 
 /// What a node is told when it starts.
@@ -105,7 +106,7 @@ pub struct KnownPeer {
 impl KnownPeer {
     /// Who it is, as its colleagues know it. Its disk is not known yet.
     pub(crate) fn info(&self) -> (Identity, MemberInfo) {
-        let addresses = announce::texts(&self.addresses);
+        let addresses = reach::texts(&self.addresses);
         (self.key.identity(), MemberInfo { addresses, key: self.key, ..MemberInfo::default() })
     }
 }

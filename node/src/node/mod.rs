@@ -143,7 +143,8 @@ impl Node {
             let network = Network::start_with(network, handler, door, self.ground.runtime.clone()).await?;
             self.ground.gossip = Some(network.gossip().clone());
             self.ground.pulse = self.ground.pulse.with(network.account());
-            let settings = Settings { bootstrap: config.bootstrap, memory: memory(&config.data), lab };
+            let settings =
+                Settings { bootstrap: config.bootstrap, memory: memory(&config.data), lab, guest: false };
             self.ground.discovery = Some(Discovery::start(&network, settings, &self.ground.runtime));
             self.be_reachable(&network);
             self.network = Some(network);
@@ -164,7 +165,7 @@ impl Node {
     fn be_reachable(&mut self, network: &Network) {
         let Ground { peer, peers, neighbours, runtime, .. } = &self.ground;
         let (handle, relays) = (network.reach().clone(), Arc::clone(neighbours));
-        peers.see(handle.clone());
+        peers.see(handle.clone(), network.census().clone());
         let (addresses, told) = watch::channel(reach::told(&handle.sight().borrow(), *peer));
         runtime.spawn("reach", reach::supervise(*peer, handle, relays, addresses, runtime.clone()));
         self.ground.addresses = told;

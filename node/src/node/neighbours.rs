@@ -14,10 +14,7 @@ use libp2p::{Multiaddr, PeerId};
 
 use super::config::KnownPeer;
 use crate::{
-    net::{
-        peer_of,
-        scope::{Scope, is_relayed, scope},
-    },
+    net::peer_of,
     reach::{Candidate, Relays},
 };
 
@@ -79,13 +76,6 @@ fn of_member(member: &Member) -> Option<Candidate> {
     member.is_active_node().then(|| candidate(member.key.as_bytes(), addresses)).flatten()
 }
 
-/// A node that can be dialled. Where everybody can dial it comes first.
 fn candidate(key: &[u8], addresses: impl Iterator<Item = Multiaddr>) -> Option<Candidate> {
-    let mut addresses: Vec<Multiaddr> = addresses.filter(|address| !is_relayed(address)).collect();
-    addresses.sort_by_key(|address| match scope(address) {
-        Scope::World => 0,
-        Scope::Network => 1,
-        Scope::Machine => 2,
-    });
-    Some(Candidate { peer: peer_of(key)?, addresses })
+    Some(Candidate::new(peer_of(key)?, addresses))
 }

@@ -33,10 +33,11 @@ use crate::{
     consensus::{Consensus, ELECTION_PATIENCE, ProposeError, Setup, Timing},
     coordinator::{Coordinator, Events},
     discovery::{Discovery, Publisher, Publishing},
-    membership::{Keeper, Parts, announce, disk, probe::Probe},
+    membership::{Keeper, Parts, disk, probe::Probe},
     net::{Multiaddr, PeerId, gossip},
     peers::Peers,
     query::Desk,
+    reach,
     runtime::Runtime,
     service::{Colony, Forwarder, Forwarding, Service},
 };
@@ -301,7 +302,7 @@ impl Ground {
 
     /// Where this node is reached, as the colony writes it.
     fn texts(&self) -> Addresses {
-        announce::texts(&self.addresses.borrow())
+        reach::texts(&self.addresses.borrow())
     }
 
     /// A client of a colony within this process.

@@ -31,7 +31,7 @@ use super::{
     wire::{Address, Status},
 };
 use crate::{
-    net::{dial::Dialer, quota::Quota, reach},
+    net::{Census, dial::Dialer, quota::Quota, reach},
     runtime::Runtime,
 };
 
@@ -55,6 +55,8 @@ pub(super) struct Hub {
     pub(super) hellos: Arc<Quota>,
     /// The connections of the network below.
     pub(super) network: OnceLock<reach::Handle>,
+    /// Who is told of processes that use another's key.
+    pub(super) census: OnceLock<Census>,
     colonies: Mutex<BTreeMap<Identity, Arc<Seat>>>,
     nodes: Mutex<BTreeMap<Identity, Node>>,
     reachable: watch::Sender<Arc<BTreeSet<Identity>>>,
@@ -133,6 +135,7 @@ impl Hub {
             closing: CancellationToken::new(),
             hellos: Quota::new(HELLOS_PER_PEER, HELLOS),
             network: OnceLock::new(),
+            census: OnceLock::new(),
             colonies: Mutex::default(),
             nodes: Mutex::default(),
             reachable: watch::Sender::new(Arc::default()),
@@ -303,11 +306,16 @@ impl Hub {
             return Theirs::Later;
         }
         let current = node.session.borrow().as_ref().filter(|current| current.is_alive()).cloned();
-        let current = current.map(|current| (current.run, current.heard()));
+        let heard = current.as_ref().map(|current| (current.run, current.heard()));
         let (now, settle) = (self.runtime.elapsed(), self.patience.silence / 2);
-        match twin::judge(current, &mut node.rival, session.run, now, settle) {
+        match twin::judge(heard, &mut node.rival, session.run, now, settle) {
             Claim::Unclear => return Theirs::Unclear,
-            Claim::Second { is_news } => return Theirs::Second { is_news },
+            Claim::Second { is_news } => {
+                if let (Some(census), Some(current)) = (self.census.get(), current) {
+                    census.beside(current.connection, session.connection);
+                }
+                return Theirs::Second { is_news };
+            }
             Claim::Good => {}
         }
         if let Some(hello) = node.hello.take() {

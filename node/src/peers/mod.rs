@@ -55,7 +55,7 @@ use self::{
 };
 use crate::{
     consensus::{LinkError, Links, Timing},
-    net::{PeerDoor, dial, peer_of, reach},
+    net::{Census, PeerDoor, dial, peer_of, reach},
     runtime::Runtime,
 };
 
@@ -173,9 +173,10 @@ impl Peers {
         })
     }
 
-    /// Shows connections other than those of nodes from now on. Said once.
-    pub fn see(&self, network: reach::Handle) {
+    /// Shows connections other than those of nodes from now on, and tells of keys at two places. Said once.
+    pub fn see(&self, network: reach::Handle, census: Census) {
         self.hub.network.set(network).ok();
+        self.hub.census.set(census).ok();
     }
 
     /// Who knows another process with this node's key, once somebody does. This one is not heard by its colonies then.

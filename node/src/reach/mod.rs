@@ -10,6 +10,7 @@
 //! asked again and again without pause.
 
 mod supervisor;
+mod telling;
 mod told;
 
 use std::time::Duration;
@@ -18,6 +19,7 @@ use libp2p::{Multiaddr, PeerId};
 use tokio::sync::watch;
 
 pub use supervisor::{Candidate, Look, Plan, Rules, Supervisor};
+pub(crate) use telling::{keep_told, texts};
 pub use told::told;
 
 use crate::{net::reach::Handle, runtime::Runtime};

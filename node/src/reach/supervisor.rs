@@ -11,7 +11,10 @@ use std::{
 use colony_protocol::time::Timestamp;
 use libp2p::{Multiaddr, PeerId};
 
-use crate::net::reach::{Order, Relayed, Sight, Standing};
+use crate::net::{
+    reach::{Order, Relayed, Sight, Standing},
+    scope::{is_relayed, scope},
+};
 
 /// Places at relays a node wants, if so many relays are known: one may be restarted at any time.
 const PLACES: usize = 2;
@@ -58,6 +61,17 @@ pub struct Candidate {
     pub peer: PeerId,
     /// Where it is dialled, without ways through relays.
     pub addresses: Vec<Multiaddr>,
+}
+
+impl Candidate {
+    /// A node that can be dialled at these, but for ways through relays. Where everybody can dial it comes first.
+    #[must_use]
+    pub fn new(peer: PeerId, addresses: impl IntoIterator<Item = Multiaddr>) -> Self {
+        let mut addresses: Vec<Multiaddr> =
+            addresses.into_iter().filter(|address| !is_relayed(address)).collect();
+        addresses.sort_by_key(|address| std::cmp::Reverse(scope(address)));
+        Self { peer, addresses }
+    }
 }
 
 /// What is seen now.
@@ -155,6 +169,8 @@ impl Supervisor {
         self.begun.get_or_insert(look.now);
         if self.is_shaken(look) {
             self.doubted = Some(look.now);
+            // What was connected from an address that is gone, or before a sleep, may lead nowhere; nobody says so.
+            plan.orders.push(Order::Try);
             for tries in self.relays.values_mut() {
                 *tries = Tries { held: tries.held, lost: tries.lost, ..Tries::default() };
             }

@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use colony_node::{
     announcements::{Electorate, Hearing, Office},
     discovery::{DhtMode, Discovery, FindError, Settings},
+    endpoint::{Endpoint, EndpointConfig},
     net::{Multiaddr, NetLimits, Network, discovery::Finding},
     node::{ColonyConfig, Data, Founding, LOG_KEPT, Node, NodeConfig, REPLACE_AFTER},
     runtime::Runtime,
@@ -14,6 +15,7 @@ use colony_protocol::{
     charter::{Charter, CharterNode, Delegation, SignedCharter, SignedDelegation},
     identity::{Identity, SecretKey},
     model::member::MemberKey,
+    query::Query,
 };
 use futures::StreamExt as _;
 use libp2p::{
@@ -46,7 +48,7 @@ struct Seeker {
 
 async fn seeker(bootstrap: &[Multiaddr], memory: Option<PathBuf>, runtime: &Runtime) -> Seeker {
     let (network, _) = start(&[TCP], NetLimits::default(), runtime).await.unwrap();
-    let settings = Settings { bootstrap: bootstrap.to_vec(), memory, lab: true };
+    let settings = Settings { bootstrap: bootstrap.to_vec(), memory, lab: true, guest: false };
     let discovery = Discovery::start(&network, settings, runtime);
     Seeker { network, discovery }
 }
@@ -147,6 +149,24 @@ async fn who_looks_for_nothing_calls_nobody_it_was_not_told_of() {
     idle.discovery().meet(all[2].network.addresses()).await;
     until("it knows somebody", || async { !idle.discovery().table().await.is_empty() }).await;
     assert!(runtime.shutdown(PATIENCE).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_without_a_replica_finds_where_its_colony_is_now() {
+    let runtime = runtime();
+    let all = seekers(3, &runtime).await;
+    all[1].network.discovery().publish(colony(), &signed(1, &runtime)).await;
+    // Of the colony's nodes it knew none is left; it remembers somebody else of the network.
+    let discovery =
+        Settings { bootstrap: all[2].network.addresses(), lab: true, guest: true, ..Settings::default() };
+    let config = EndpointConfig { key: key("executor"), listen: Vec::new(), discovery };
+    let endpoint = Endpoint::start(config, runtime.clone()).await.unwrap();
+    let found = endpoint.find(&colony()).await.unwrap();
+    assert_eq!(found.nodes[0].key, MemberKey::of(&key("voter")));
+    let asked = endpoint.client(colony(), key("executor")).query(&Query::Status).await;
+    let told = asked.unwrap_err().to_string();
+    assert!(told.contains("/ip4/127.0.0.1/tcp/4001"), "what was found is used: {told}");
+    endpoint.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

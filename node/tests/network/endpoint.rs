@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use colony_node::{
     client::{ClientError, Mode, Remote, TransportError},
+    discovery::Settings,
     endpoint::{Endpoint, EndpointConfig},
     net::NetLimits,
     runtime::Runtime,
@@ -15,7 +16,9 @@ use crate::support::{QUIC, TCP, call, eventually, remote, runtime, start};
 async fn endpoint(listen: &[&str], runtime: &Runtime) -> Endpoint {
     let key = SecretKey::derive(&runtime.random::<32>());
     let listen = listen.iter().map(|address| address.parse().unwrap()).collect();
-    Endpoint::start(EndpointConfig { key, listen }, runtime.clone()).await.unwrap()
+    Endpoint::start(EndpointConfig { key, listen, discovery: Settings::default() }, runtime.clone())
+        .await
+        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -50,7 +50,7 @@ async fn side(key: SecretKey, listen: &[Multiaddr], relay: bool, runtime: &Runti
         Network::start_with(config, Arc::new(Echo::default()), door, runtime.clone()).await.unwrap();
     let colony = Arc::new(Answering { store, ..Answering::default() });
     peers.serve(COLONY, Arc::clone(&colony) as Arc<dyn Colleague>);
-    peers.see(network.reach().clone());
+    peers.see(network.reach().clone(), network.census().clone());
     Side { key, store, peers, network, colony }
 }
 

@@ -180,7 +180,8 @@ impl Town {
                 return way;
             }
             let home = self.executor.run(&["doctor"]).stdout;
-            let all = format!("{diagnosis:#}\n{home}\n{}", self.said());
+            let row = self.voter.run(&["members", "-o", "json"]).stdout;
+            let all = format!("{diagnosis:#}\n{home}\n{row}\n{}", self.said());
             assert!(begun.elapsed() < patience, "{way}, not {wanted:?}, after {patience:?}:\n{all}");
             std::thread::sleep(LOOK);
         }

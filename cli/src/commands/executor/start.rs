@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{super::user::too_long, let_in};
 use crate::{
     app::{App, Session},
-    args::ExecutorStartArgs,
+    args::{ExecutorStartArgs, PlaceArgs},
     context::Home,
     error::{Exit, Failure},
     hardware, output,
@@ -37,7 +37,7 @@ pub(super) async fn run(app: &App, args: ExecutorStartArgs) -> Result<Exit, Fail
         ..Executor::default()
     };
     let token = stop::on_signals(&app.runtime)?;
-    let presence = Presence::start(app, &session.chosen, key, &[]).await?;
+    let presence = Presence::start(app, &session.chosen, key, &PlaceArgs::default()).await?;
     let client = presence.client();
     let owner = session.chosen.owner.clone().map(|owner| client.with_key(owner));
     tokio::select! {

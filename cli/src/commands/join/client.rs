@@ -1,6 +1,12 @@
 //! Joining without a replica: as an executor, which lends this machine at once, or as a user.
 
-use colony_node::executor::{ExecutorConfig, OsExecutor};
+use std::path::PathBuf;
+
+use colony_node::{
+    client::Client,
+    endpoint::{Endpoint, EndpointConfig},
+    executor::{ExecutorConfig, OsExecutor},
+};
 use colony_protocol::{
     bounded::Text,
     identity::SecretKey,
@@ -23,7 +29,7 @@ use crate::{
     context::{Chosen, Context, Home},
     error::{Exit, Failure},
     hardware, nodes, output,
-    presence::Presence,
+    presence::{self, Presence},
 };
 
 /// The type of an executor unless another was asked for: what `colony exec` asks for.
@@ -40,17 +46,9 @@ pub(super) async fn join(
     let home = app.home()?;
     let names = asking::names(invitation, args.name.as_deref())?;
     let kind: Name = Text::new(args.up.executor.as_deref().unwrap_or(TYPE)).map_err(too_long)?;
-    let ask: Vec<String> = ticket.nodes.iter().map(ToString::to_string).collect();
-    let client =
-        connect::client(&ask, ticket.colony, SecretKey::derive(&app.runtime.random::<32>()), &app.runtime)?;
-    let mut key_path = Home::node_key_path()?;
-    let asked = asking::ask(invitation, &names, |name| {
-        key_path = Home::key_path(&key_name(ticket.role, &ticket.colony_name, name))?;
-        let key = home.key_or_new(&key_path, || SecretKey::derive(&app.runtime.random::<32>()))?;
-        let member = new_member(&key, name, ticket.role, &kind);
-        Ok((client.with_key(key), member))
-    });
-    let welcome = match stop.run_until_cancelled(asked).await {
+    let told: Vec<String> = ticket.nodes.iter().map(ToString::to_string).collect();
+    let applicant = Applicant { app, home: &home, invitation, names: &names, kind: &kind };
+    let (welcome, key_path) = match stop.run_until_cancelled(applicant.ask(args, &told)).await {
         Some(welcome) => welcome?,
         None => return Err(Failure::new("interrupted").exit(Exit::INTERRUPTED)),
     };
@@ -59,7 +57,7 @@ pub(super) async fn join(
         colony_id: ticket.colony,
         key: key_path,
         owner_key: None,
-        nodes: reached(&welcome, ask),
+        nodes: reached(&welcome, told),
     };
     let name = home.context_name(&ticket.colony_name, &ticket.colony)?;
     home.choose_context(&name, context.clone())?;
@@ -69,10 +67,66 @@ pub(super) async fn join(
         return Ok(Exit::DONE);
     }
     let chosen = Chosen::open(&home, Some(&name))?;
-    let presence = Presence::start(app, &chosen, home.key(&context.key)?, &args.up.place.listen).await?;
+    let presence = Presence::start(app, &chosen, home.key(&context.key)?, &args.up.place).await?;
     let lent = lend(&presence, me, kind, ticket.colony_name.clone(), stop).await;
     presence.end().await;
     lent
+}
+
+/// Who wants to be let in.
+struct Applicant<'a> {
+    app: &'a App,
+    home: &'a Home,
+    invitation: &'a Invitation,
+    names: &'a [Name],
+    kind: &'a Name,
+}
+
+impl Applicant<'_> {
+    /// Asks where the ticket says; if nobody is there any more, where the network says that the colony is now. Gives the
+    /// path of the new member's key, too.
+    async fn ask(&self, args: &JoinArgs, told: &[String]) -> Result<(Welcome, PathBuf), Failure> {
+        let (app, ticket) = (self.app, &self.invitation.ticket);
+        let client = connect::client(told, ticket.colony, self.made_up_key(), &app.runtime)?;
+        let failure = match self.ask_by(&client).await {
+            Err(failure) if matches!(failure.exit, Exit::UNREACHABLE | Exit::TIMED_OUT) => failure,
+            outcome => return outcome,
+        };
+        let others = presence::discovery(app, &args.up.place, Vec::new())?;
+        if others.bootstrap.is_empty() && others.memory.as_ref().is_none_or(|path| !path.exists()) {
+            // Nobody else is known who could be asked.
+            return Err(failure);
+        }
+        let config = EndpointConfig { key: self.made_up_key(), listen: Vec::new(), discovery: others };
+        let started = Endpoint::start(config, app.runtime.clone()).await;
+        let endpoint = started.map_err(|error| Failure::caused(&error))?;
+        let outcome = match endpoint.find(&ticket.colony).await {
+            Ok(_) => {
+                let colony = &ticket.colony_name;
+                output::note(&format!("nobody is where the ticket says; {colony} was found elsewhere"));
+                self.ask_by(&endpoint.client(ticket.colony, self.made_up_key())).await
+            }
+            Err(why) => Err(Failure { what: format!("{}; {why}", failure.what), ..failure }),
+        };
+        endpoint.shutdown().await;
+        outcome
+    }
+
+    async fn ask_by(&self, client: &Client) -> Result<(Welcome, PathBuf), Failure> {
+        let ticket = &self.invitation.ticket;
+        let mut path = Home::node_key_path()?;
+        let welcome = asking::ask(self.invitation, self.names, |name| {
+            path = Home::key_path(&key_name(ticket.role, &ticket.colony_name, name))?;
+            let key = self.home.key_or_new(&path, || self.made_up_key())?;
+            let member = new_member(&key, name, ticket.role, self.kind);
+            Ok((client.with_key(key), member))
+        });
+        Ok((welcome.await?, path))
+    }
+
+    fn made_up_key(&self) -> SecretKey {
+        SecretKey::derive(&self.app.runtime.random::<32>())
+    }
 }
 
 fn new_member(key: &SecretKey, name: &Name, role: Role, kind: &Name) -> NewMember {

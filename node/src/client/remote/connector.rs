@@ -17,7 +17,7 @@ use crate::{
     client::TransportError,
     net::{
         budget::Budget,
-        calls::{CallError, Line},
+        calls::{CallError, Lane, Line},
     },
     runtime::Runtime,
 };
@@ -82,8 +82,8 @@ impl Connector {
         let mut next = Some(first);
         while let Some(call) = next {
             match line.open().await {
-                Ok((stream, superseded)) => {
-                    let link = Link::new(stream, Arc::clone(&budget), self.runtime.clone());
+                Ok(Lane { stream, superseded, doubt }) => {
+                    let link = Link::new(stream, Arc::clone(&budget), doubt, self.runtime.clone());
                     link.run(call, &mut self.calls, &superseded).await;
                 }
                 Err(error) => self.fail(call, &error.into()),

@@ -15,6 +15,7 @@ use crate::{
     client::TransportError,
     net::{
         budget::Budget,
+        calls::Doubt,
         frame::{Frame, FrameError, Header, Parser, Reader, Writer},
     },
     runtime::{Runtime, Task},
@@ -24,6 +25,11 @@ use crate::{
 const UNDER_WAY: usize = 1000;
 /// How often calls that were given up are forgotten.
 const TICK: Duration = Duration::from_secs(1);
+/// When a node has said nothing for this long although something was asked of it, its connection is tried: it may think
+/// for longer, or hold the request until there is work, but a lease must not be lost with a connection nobody listens at.
+const QUIET: Duration = Duration::from_secs(1);
+/// How often the connection is tried again while a node goes on saying nothing.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
 /// A node that has said nothing since a call was sent this long ago and given up is taken for dead.
 const SILENCE: Duration = Duration::from_secs(5);
 
@@ -36,6 +42,9 @@ pub(super) struct Link<S> {
     next: u64,
     /// When the node last said anything.
     heard: Duration,
+    /// When its connection was last tried.
+    tried: Option<Duration>,
+    doubt: Doubt,
     tick: Task,
 }
 
@@ -46,7 +55,7 @@ struct Sent {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Link<S> {
-    pub(super) fn new(stream: S, budget: Arc<Budget>, runtime: Runtime) -> Self {
+    pub(super) fn new(stream: S, budget: Arc<Budget>, doubt: Doubt, runtime: Runtime) -> Self {
         let (read, write) = stream.split();
         Self {
             reader: Reader::new(read, Parser::new(Header::Numbered, OUTCOME_MAX, budget), runtime.clone()),
@@ -54,6 +63,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Link<S> {
             under_way: BTreeMap::new(),
             next: 1,
             heard: runtime.elapsed(),
+            tried: None,
+            doubt,
             tick: runtime.timer(TICK),
             runtime,
         }
@@ -157,6 +168,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Link<S> {
     /// Takes an outcome, and all others that have been read already.
     fn receive(&mut self, first: Frame) -> Result<(), FrameError> {
         self.heard = self.runtime.elapsed();
+        self.tried = None;
         let mut next = Some(first);
         while let Some(Frame { number, bytes, charge: _charge }) = next {
             // An unknown number is one that was given up.
@@ -169,10 +181,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Link<S> {
         Ok(())
     }
 
+    /// Has the connection tried if nothing came since something was asked.
+    fn try_quiet(&mut self, now: Duration) {
+        let is_quiet = |sent: &Sent| now.saturating_sub(sent.at.max(self.heard)) >= QUIET;
+        let is_due = self.tried.is_none_or(|tried| now.saturating_sub(tried) >= TRY_AGAIN);
+        if is_due && self.under_way.values().any(is_quiet) {
+            self.tried = Some(now);
+            self.doubt.raise();
+        }
+    }
+
     /// Forgets calls that were given up; finds out that the node is dead.
     fn forget(&mut self) -> Result<(), FrameError> {
         self.tick = self.runtime.timer(TICK);
         let now = self.runtime.elapsed();
+        self.try_quiet(now);
         let given_up = |sent: &Sent| sent.call.is_abandoned();
         let is_dead = self
             .under_way

@@ -83,7 +83,7 @@ pub(super) fn start(addresses: &[Multiaddr], runtime: &Runtime) -> Result<Handle
     let budget = Budget::new(OUTCOMES);
     let codec = Codec::new(Arc::clone(&budget), runtime.clone());
     let swarm = swarm(&key, addresses, codec.clone(), runtime).map_err(|error| failed(error.to_string()))?;
-    let (room, calls) = calls::Room::new();
+    let (room, calls) = calls::Room::new(runtime);
     let (requests, orders) = mpsc::channel(REQUESTS);
     let driver = Driver { swarm, codec, room, orders, requests: BTreeMap::new() };
     runtime.spawn("client swarm", driver.run());

@@ -161,22 +161,22 @@ impl NetworkBehaviour for Gate {
     fn handle_pending_inbound_connection(
         &mut self,
         connection: ConnectionId,
-        _: &Multiaddr,
+        local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<(), ConnectionDenied> {
-        let now = self.runtime.elapsed();
-        self.neighbourhoods.knock(connection, Subnet::of(remote), now).map_err(ConnectionDenied::new)
+        let (subnet, now) = (Subnet::between(local, remote), self.runtime.elapsed());
+        self.neighbourhoods.knock(connection, subnet, now).map_err(ConnectionDenied::new)
     }
 
     fn handle_established_inbound_connection(
         &mut self,
         connection: ConnectionId,
         peer: PeerId,
-        _: &Multiaddr,
+        local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
         self.neighbourhoods.enter(connection);
-        let is_member = self.standings.connect(connection, peer, Subnet::of(remote));
+        let is_member = self.standings.connect(connection, peer, Subnet::between(local, remote));
         let room = self.neighbourhoods.limits.strangers;
         if !is_member && self.standings.strangers() > room {
             return Err(ConnectionDenied::new(Refused::Strangers));

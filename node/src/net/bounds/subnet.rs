@@ -23,17 +23,17 @@ impl Subnet {
     /// The neighbourhood of a peer at this address.
     #[must_use]
     pub fn of(address: &Multiaddr) -> Self {
-        let mut ip = None;
-        for part in address {
-            match part {
-                Protocol::Ip4(found) => ip = ip.or(Some(IpAddr::V4(found))),
-                Protocol::Ip6(found) => ip = ip.or(Some(IpAddr::V6(found))),
-                // The address is the relay's, whose own bounds apply to whoever comes through it.
-                Protocol::P2pCircuit => return Self::Near,
-                _ => {}
-            }
+        ip_of(address).map_or(Self::Near, Self::of_ip)
+    }
+
+    /// The neighbourhood of a peer that came to `local` from `remote`. Whoever comes from the address it came to is on this
+    /// machine: a person at the keyboard, or a script, that asks its own node.
+    #[must_use]
+    pub fn between(local: &Multiaddr, remote: &Multiaddr) -> Self {
+        match (ip_of(local), ip_of(remote)) {
+            (Some(local), Some(remote)) if local == remote => Self::Near,
+            _ => Self::of(remote),
         }
-        ip.map_or(Self::Near, Self::of_ip)
     }
 
     /// The neighbourhood of an address.
@@ -52,6 +52,20 @@ impl Subnet {
             }
         }
     }
+}
+
+/// The IP address that bytes come from; none where that is a relay's, whose own bounds apply to whoever comes through it.
+fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
+    let mut ip = None;
+    for part in address {
+        match part {
+            Protocol::Ip4(found) => ip = ip.or(Some(IpAddr::V4(found))),
+            Protocol::Ip6(found) => ip = ip.or(Some(IpAddr::V6(found))),
+            Protocol::P2pCircuit => return None,
+            _ => {}
+        }
+    }
+    ip
 }
 
 fn is_near_v4(ip: Ipv4Addr) -> bool {
@@ -80,6 +94,18 @@ mod tests {
         assert_ne!(here, of("/ip4/192.0.3.1/tcp/1"));
         assert_eq!(of("/ip6/2001:db8:1:2::1/tcp/1"), of("/ip6/2001:db8:1:ffff::9/tcp/1"));
         assert_ne!(of("/ip6/2001:db8:1::1/tcp/1"), of("/ip6/2001:db8:2::1/tcp/1"));
+    }
+
+    #[test]
+    fn who_asks_the_node_of_its_own_machine_is_near_whatever_address_it_uses() {
+        let between =
+            |local: &str, remote: &str| Subnet::between(&local.parse().unwrap(), &remote.parse().unwrap());
+        let own = "/ip4/192.0.2.1/tcp/4100";
+        assert_eq!(between(own, "/ip4/192.0.2.1/tcp/33000"), Subnet::Near);
+        assert_eq!(between(own, "/ip4/192.0.2.2/tcp/33000"), Subnet::V4([192, 0, 2]));
+        let relay =
+            "/ip4/192.0.2.1/tcp/1/p2p/16Uiu2HAkudLBJT3wSLTvMzrhyTnFu2ME7UshSugfgC8fHnmJPFjs/p2p-circuit";
+        assert_eq!(between(relay, "/ip4/192.0.2.1/tcp/33000"), Subnet::V4([192, 0, 2]));
     }
 
     #[test]

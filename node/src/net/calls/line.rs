@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
-use libp2p::{Multiaddr, PeerId, Stream, multiaddr::Protocol};
+use libp2p::{Multiaddr, PeerId, Stream, multiaddr::Protocol, swarm::ConnectionId};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -49,6 +49,32 @@ pub(crate) struct Line {
     runtime: Runtime,
 }
 
+/// A stream to a node.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    /// The stream.
+    pub(crate) stream: Stream,
+    /// Cancelled when another one would go a better way.
+    pub(crate) superseded: CancellationToken,
+    /// For who hears nothing on it.
+    pub(crate) doubt: Doubt,
+}
+
+/// Has the connection of a stream tried, so that the stream breaks if nobody is at the other end any more.
+#[derive(Debug, Clone)]
+pub(crate) struct Doubt {
+    room: Handle,
+    peer: PeerId,
+    connection: ConnectionId,
+}
+
+impl Doubt {
+    /// Nothing is heard.
+    pub(crate) fn raise(&self) {
+        self.room.doubt(self.peer, self.connection);
+    }
+}
+
 impl Line {
     /// The way to the node at these addresses, through the swarm whose room this is.
     pub(crate) fn new(room: Handle, addresses: Vec<Multiaddr>, runtime: Runtime) -> Self {
@@ -56,16 +82,16 @@ impl Line {
         Self { room, addresses, peer, runtime }
     }
 
-    /// A new stream to the node, and what is cancelled when another one would go a better way.
-    pub(crate) async fn open(&mut self) -> Result<(Stream, CancellationToken), CallError> {
+    /// A new stream to the node.
+    pub(crate) async fn open(&mut self) -> Result<Lane, CallError> {
         let mut tries = 0;
         loop {
             tries += 1;
             let peer = self.connect().await?;
             let opened = self.ask(|answer| Order::Open(peer, answer)).await?;
             let error = match opened {
-                Some(opened) => match self.opened(opened).await? {
-                    Ok(opened) => return Ok(opened),
+                Some(opened) => match self.opened(peer, opened).await? {
+                    Ok(lane) => return Ok(lane),
                     Err(error) => error,
                 },
                 None => io::ErrorKind::ConnectionReset.into(),
@@ -77,14 +103,14 @@ impl Line {
     }
 
     /// Waits for a stream. A connection over which none can be opened is of no use to anybody.
-    async fn opened(
-        &self,
-        opened: Opened,
-    ) -> Result<Result<(Stream, CancellationToken), io::Error>, CallError> {
+    async fn opened(&self, peer: PeerId, opened: Opened) -> Result<Result<Lane, io::Error>, CallError> {
         let Opened { connection, opening, superseded } = opened;
         let lost = || io::Error::from(io::ErrorKind::ConnectionReset);
         let error = match self.runtime.timeout(OPEN, opening).await {
-            Some(Ok(Ok(stream))) => return Ok(Ok((stream, superseded))),
+            Some(Ok(Ok(stream))) => {
+                let doubt = Doubt { room: self.room.clone(), peer, connection };
+                return Ok(Ok(Lane { stream, superseded, doubt }));
+            }
             Some(Ok(Err(error @ OpenError::NotANode))) => {
                 return Err(CallError::Unreached(error.to_string()));
             }

@@ -13,7 +13,7 @@ mod room;
 
 use libp2p::swarm::NetworkBehaviour;
 
-pub(crate) use line::{CallError, Line, peer_in};
+pub(crate) use line::{CallError, Doubt, Lane, Line, peer_in};
 pub(crate) use order::is_relayed;
 pub(crate) use room::{Handle, Room};
 

@@ -11,7 +11,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{OpensStreams, order::is_relayed};
-use crate::net::{dial::reason, streams::Opening};
+use crate::{
+    net::{dial::reason, streams::Opening, trials::Trials},
+    runtime::Runtime,
+};
 
 /// Orders that wait for the swarm's task. Who orders waits while it is full.
 const ORDERS: usize = 64;
@@ -27,6 +30,8 @@ pub(crate) enum Order {
     Open(PeerId, oneshot::Sender<Option<Opened>>),
     /// Close a connection that does not work.
     Close(ConnectionId),
+    /// Find out whether a connection works, and close it if it does not.
+    Try(PeerId, ConnectionId),
 }
 
 /// A stream that is being opened, and over which connection.
@@ -52,6 +57,8 @@ pub(crate) struct Room {
     dials: BTreeMap<ConnectionId, oneshot::Sender<Result<PeerId, String>>>,
     /// Peers that are connected. As many as the swarm allows.
     peers: BTreeMap<PeerId, Peer>,
+    /// Connections of which it is not known whether they work.
+    trials: Trials,
 }
 
 /// A peer that is connected.
@@ -69,16 +76,29 @@ enum Way {
     Direct,
 }
 
+impl Handle {
+    /// Has a connection tried. Nothing is lost if there is no room for the order now: who doubts it asks again.
+    pub(crate) fn doubt(&self, peer: PeerId, connection: ConnectionId) {
+        self.orders.try_send(Order::Try(peer, connection)).ok();
+    }
+}
+
 impl Room {
     /// A room, and who gives it orders.
-    pub(crate) fn new() -> (Self, Handle) {
+    pub(crate) fn new(runtime: &Runtime) -> (Self, Handle) {
         let (orders, waiting) = mpsc::channel(ORDERS);
-        (Self { orders: waiting, dials: BTreeMap::new(), peers: BTreeMap::new() }, Handle { orders })
+        let trials = Trials::new(runtime.clone());
+        let room = Self { orders: waiting, dials: BTreeMap::new(), peers: BTreeMap::new(), trials };
+        (room, Handle { orders })
     }
 
     /// The next order; `None` if there will be none any more.
     pub(crate) async fn next(&mut self) -> Option<Order> {
-        self.orders.recv().await
+        tokio::select! {
+            biased;
+            dead = self.trials.dead() => Some(Order::Close(dead)),
+            order = self.orders.recv() => order,
+        }
     }
 
     /// Carries out an order. Who gave it may have gone away; then nobody minds.
@@ -98,6 +118,12 @@ impl Room {
             }
             Order::Close(connection) => {
                 swarm.close_connection(connection);
+            }
+            Order::Try(peer, connection) => {
+                let is_there = |peer: &Peer| peer.connections.contains_key(&connection);
+                if self.peers.get(&peer).is_some_and(is_there) {
+                    self.trials.begin(peer, connection, swarm.behaviour_mut().streams());
+                }
             }
         }
     }

@@ -134,6 +134,13 @@ impl Connections {
         ids.filter_map(|id| Some((*id, table.all.get(id)?.clone()))).collect()
     }
 
+    /// The connections that go through no relay, and are not about to be closed.
+    pub(crate) fn without_relay(&self) -> Vec<(ConnectionId, PeerId)> {
+        let table = self.lock();
+        let without = table.all.iter().filter(|(_, known)| known.path != Path::Relayed && !known.closing);
+        without.map(|(id, known)| (*id, known.peer)).collect()
+    }
+
     /// The best way to a peer: without a relay if there is one, and then the oldest.
     pub(crate) fn way(&self, peer: &PeerId) -> Option<Way> {
         let table = self.lock();

@@ -26,6 +26,7 @@ use crate::{
         behaviour::{self, Behaviour},
         dial, discovery,
         scope::{Scope, is_relayed, scope},
+        trials::Trials,
     },
     runtime::Runtime,
 };
@@ -61,6 +62,8 @@ pub enum Order {
         /// Where to dial it.
         addresses: Vec<Multiaddr>,
     },
+    /// Find out which connections still lead anywhere, and close those that do not.
+    Try,
 }
 
 /// The part of the swarm's task that looks after reach.
@@ -72,6 +75,7 @@ pub(in crate::net) struct Room {
     connections: Arc<Connections>,
     places: Places,
     outlook: Outlook,
+    trials: Trials,
     runtime: Runtime,
 }
 
@@ -89,6 +93,7 @@ impl Room {
             connections,
             places: Places::default(),
             outlook: Outlook::new(vouches),
+            trials: Trials::new(runtime.clone()),
             runtime: runtime.clone(),
         };
         (room, handle)
@@ -96,7 +101,11 @@ impl Room {
 
     /// The next order; `None` if there will be none any more.
     pub(in crate::net) async fn next(&mut self) -> Option<Order> {
-        self.orders.recv().await
+        tokio::select! {
+            biased;
+            dead = self.trials.dead() => Some(Order::Close(dead)),
+            order = self.orders.recv() => order,
+        }
     }
 
     /// Which way a connection goes.
@@ -133,6 +142,12 @@ impl Room {
                 }
             }
             Order::Close(connection) => self.close(connection, swarm),
+            Order::Try => {
+                let streams = &mut swarm.behaviour_mut().streams;
+                for (connection, peer) in self.connections.without_relay() {
+                    self.trials.begin(peer, connection, streams);
+                }
+            }
             Order::Dial { peer, addresses } => {
                 let options =
                     DialOpts::peer_id(peer).addresses(addresses).condition(PeerCondition::Always).build();

@@ -73,6 +73,7 @@ impl World {
 
     fn obey(&mut self, order: Order) {
         match order {
+            Order::Try => {}
             Order::Reserve { relay, .. } => {
                 if let Some(Standing::Asking { .. }) = self.sight.relays.get(&relay) {
                     return;
