@@ -111,6 +111,7 @@ async fn ask(peer: PeerId, address: Multiaddr, mut asked: mpsc::Receiver<oneshot
         std::collections::HashMap::new();
     loop {
         tokio::select! {
+            biased;
             answer = asked.recv() => {
                 let Some(answer) = answer else { return };
                 let id = swarm.behaviour_mut().send_request(&peer, vec![1; BYTES]);

@@ -91,6 +91,7 @@ mod tests {
             runtime.sleep(SETTLE_MAX * 2).await;
         };
         tokio::select! {
+            biased;
             () = telling => {}
             () = flapping => {}
         }

@@ -1,4 +1,4 @@
-//! What peers that misbehave cannot do.
+//! What peers that misbehave cannot do. How much memory they cost is looked at where a node has a process of its own.
 
 use std::{
     sync::{
@@ -16,9 +16,6 @@ use colony_tests::{badboy::Attack, parameter::parameter};
 
 use crate::support::{MODES, TCP, call, eventually, remote, runtime, start};
 
-/// Memory the process may gain under attack, attackers included. The frames sent weigh several times as much.
-const GAIN: u64 = 64 * 1024 * 1024;
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn ten_thousand_malformed_frames_hurt_nobody() {
     let frames = parameter("COLONY_TEST_FRAMES", 10_000);
@@ -31,19 +28,14 @@ async fn ten_thousand_malformed_frames_hurt_nobody() {
     let stop = Arc::new(AtomicBool::new(false));
     let serving = tokio::spawn(keep_asking(good, Arc::clone(&stop)));
 
-    // The first tenth warms up: pools, buffers, the allocator's habits.
-    Attack::new(target.clone(), frames / 10).run().await;
-    let before = resident();
     let limit = Duration::from_secs(180);
     let damage = Attack { seed: 2, limit, ..Attack::new(target, frames) }.run().await;
-    let after = resident();
     stop.store(true, Ordering::Relaxed);
     let (asked, slowest) = serving.await.unwrap();
 
     // An attack that did not take place proves nothing.
     assert!(damage.frames >= frames && damage.connections > 10 && damage.answers > 0, "{damage:?}");
     assert!(asked > 10 && slowest < Duration::from_secs(5), "{asked} asked, the slowest took {slowest:?}");
-    assert!(after.saturating_sub(before) < GAIN, "{before} bytes resident before, {after} after");
     network.shutdown().await;
     assert!(runtime.shutdown(Duration::from_secs(10)).await, "no task is left behind");
 }
@@ -109,11 +101,4 @@ async fn oversize_requests_never_leave_the_client_and_its_link_survives() {
         assert_eq!(call(&remote, b"after").await.unwrap(), b"after");
     }
     network.shutdown().await;
-}
-
-/// Bytes of this process's memory.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() * 1024
 }
