@@ -46,8 +46,9 @@ impl World {
         self.known[at].peer
     }
 
+    /// Places that are kept; one stays so while it is asked for again.
     fn held(&self) -> usize {
-        self.sight.relays.values().filter(|standing| matches!(standing, Standing::Held(_))).count()
+        self.sight.relays.values().filter(|standing| standing.held().is_some()).count()
     }
 
     /// A relay is killed: what is held there is lost.
