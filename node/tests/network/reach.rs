@@ -129,6 +129,8 @@ async fn two_nodes_that_nobody_can_dial_talk_through_a_relay_also_after_it_was_r
     let begun = runtime.elapsed();
     let middle = relay(key, &at, &runtime).await;
     acquaint(&[&middle, &one.side, &other.side]);
+    // Who has lost its place is told nowhere until it has one again.
+    eventually("both have places again", || one.is_reached() && other.is_reached()).await;
     let again = one.side.peers.forward(COLONY, other.side.id(), &other.info(), b"again".to_vec(), BACK).await;
     assert_eq!(again.unwrap(), b"again");
     assert!(runtime.elapsed() - begun < BACK);
