@@ -54,7 +54,7 @@ pub(crate) fn as_workflow(file: &str, text: &str) -> Result<WorkflowSpec, Failur
 }
 
 /// `spec.json:3:7: conditions.mem: not an amount of memory`, as compilers write it and editors read it.
-fn failure(file: &str, error: &SpecError) -> Failure {
+pub(crate) fn failure(file: &str, error: &SpecError) -> Failure {
     let file = if file == "-" { "standard input" } else { file };
     let place = match (error.line, error.column) {
         (Some(line), Some(column)) => format!("{file}:{line}:{column}"),

@@ -2,8 +2,19 @@
 //!
 //! One signed request may carry many items, because a signature costs more than everything else about a small request.
 
+mod blueprints;
+mod channels;
+mod files;
+mod keys;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    blueprints::{BlueprintsCommand, LocationsCommand},
+    channels::{APPEND_MAX, Append},
+    files::FilesCommand,
+    keys::ChangeKey,
+};
 use crate::{
     bounded::{Json, List, Text},
     charter::SignedDelegation,
@@ -24,10 +35,6 @@ pub const WAIT_MAX: Span = Span::from_secs(300);
 
 /// A change, as a member asks for it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a command is decoded, applied and dropped, never kept in a list"
-)]
 pub enum Command {
     /// Founds the colony: the first command ever applied, signed by the colony's own key.
     Found {
@@ -249,6 +256,16 @@ pub enum Command {
         /// The policy.
         policy: Policy,
     },
+    /// Changes files or snapshots.
+    Files(FilesCommand),
+    /// Changes blueprints or their definitions.
+    Blueprints(BlueprintsCommand),
+    /// Changes locations. Owner only.
+    Locations(LocationsCommand),
+    /// Says something in a channel of a process.
+    Append(Append),
+    /// Gives the caller another key.
+    ChangeKey(ChangeKey),
 }
 
 /// One piece of work to queue.
@@ -394,6 +411,11 @@ impl Command {
             Self::Pack { .. } => "pack",
             Self::AddExecutorLog { .. } => "add-executor-log",
             Self::SetPolicy { .. } => "set-policy",
+            Self::Files(command) => command.kind(),
+            Self::Blueprints(command) => command.kind(),
+            Self::Locations(command) => command.kind(),
+            Self::Append(_) => "append",
+            Self::ChangeKey(change) => change.kind(),
         }
     }
 

@@ -1,11 +1,16 @@
 //! What a member may ask a colony to tell. Queries are signed too, but never enter the log.
 
+mod blueprints;
+mod channels;
+mod files;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::{blueprints::BlueprintsQuery, channels::ChannelsQuery, files::FilesQuery};
 use crate::{
     bounded::Text,
     codec::{self, CodecError},
-    model::{Name, ProcessId, State, WorkflowId, member::MemberKey},
+    model::{BlueprintId, Name, ProcessId, State, WorkflowId, member::MemberKey},
     time::{Span, Timestamp},
 };
 
@@ -124,6 +129,21 @@ pub enum Query {
         /// The asker's key, by which it is connected: what is near both of them is named too.
         key: MemberKey,
     },
+    /// Files and snapshots.
+    Files(FilesQuery),
+    /// Blueprints and their definitions.
+    Blueprints(BlueprintsQuery),
+    /// What a blueprint said after each change, newest first.
+    BlueprintHistory {
+        /// The blueprint.
+        blueprint: BlueprintId,
+        /// At most this many, up to [`PAGE_MAX`].
+        limit: u16,
+    },
+    /// All locations, by name.
+    Locations,
+    /// Channels of a process.
+    Channels(ChannelsQuery),
 }
 
 /// Which lines of all logs. All given conditions must hold.
@@ -195,6 +215,15 @@ pub struct ProcessFilter {
 }
 
 impl Query {
+    /// How long the asker is willing to wait for the answer to change.
+    #[must_use]
+    pub const fn wait(&self) -> Span {
+        match self {
+            Self::Watch { wait, .. } | Self::Channels(ChannelsQuery::Read { wait, .. }) => *wait,
+            _ => Span::ZERO,
+        }
+    }
+
     /// The word for it in an envelope, unless any node shall answer as it knows: [`STALE_KIND`]. One word for all: what
     /// matters is that a query can never pass for a command.
     #[must_use]

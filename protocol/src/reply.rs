@@ -11,8 +11,13 @@ use crate::{
     command::BATCH_MAX,
     identity::Identity,
     model::{
-        Cron, CronId, Executor, Generator, GeneratorId, LogStream, NODES_MAX, Name, Policy, Process,
-        ProcessId, RegisteredFunction, State, StoredLogLine, User, Workflow, WorkflowId,
+        BlueprintId, Cron, CronId, DefinitionId, Executor, FileId, Generator, GeneratorId, LogStream,
+        NODES_MAX, Name, Policy, Process, ProcessId, RegisteredFunction, SnapshotId, State, StoredLogLine,
+        User, Workflow, WorkflowId,
+        blueprint::{Blueprint, BlueprintChange, Definition},
+        channel::{ChannelInfo, Entry},
+        file::{File, FileEntry, LabelEntry, Snapshot},
+        location::Location,
         member::{Address, Member, MemberView},
     },
     query::{LogPlace, PAGE_MAX},
@@ -93,6 +98,21 @@ pub enum Reply {
         #[serde(deserialize_with = "at_most::<_, _, BATCH_MAX>")]
         started: Vec<WorkflowId>,
     },
+    /// The new revision of a file.
+    FileAdded(FileId),
+    /// The new snapshot.
+    SnapshotCreated(SnapshotId),
+    /// The new blueprint definition.
+    DefinitionAdded(DefinitionId),
+    /// The new or changed blueprint, and the process that asks its handler, if it has one.
+    BlueprintSet {
+        /// The blueprint.
+        blueprint: BlueprintId,
+        /// The process.
+        process: Option<ProcessId>,
+    },
+    /// How many entries the channel now has.
+    Appended(u64),
 }
 
 /// Whether a lease still stands.
@@ -172,6 +192,37 @@ pub enum Answer {
     },
     /// To [`crate::query::Query::Listeners`]: addresses, each with its peer at the end.
     Listeners(List<Address, LISTENERS_MAX>),
+
+    /// Revisions of files.
+    Files(#[serde(deserialize_with = "at_most::<_, _, PAGE>")] Vec<File>),
+    /// Files with their newest revisions.
+    FileEntries(#[serde(deserialize_with = "at_most::<_, _, PAGE>")] Vec<FileEntry>),
+    /// Labels.
+    Labels(#[serde(deserialize_with = "at_most::<_, _, PAGE>")] Vec<LabelEntry>),
+    /// A snapshot.
+    Snapshot(Box<Snapshot>),
+    /// Snapshots.
+    Snapshots(#[serde(deserialize_with = "at_most::<_, _, PAGE>")] Vec<Snapshot>),
+    /// Definitions of blueprints.
+    Definitions(#[serde(deserialize_with = "at_most::<_, _, PAGE>")] Vec<Definition>),
+    /// Blueprints.
+    Blueprints(#[serde(deserialize_with = "at_most::<_, _, PAGE>")] Vec<Blueprint>),
+    /// Changes of a blueprint.
+    BlueprintHistory(#[serde(deserialize_with = "at_most::<_, _, PAGE>")] Vec<BlueprintChange>),
+    /// Locations.
+    Locations(#[serde(deserialize_with = "at_most::<_, _, ROWS_MAX>")] Vec<Location>),
+    /// A part of a channel.
+    Channel {
+        /// Entries, in order.
+        #[serde(deserialize_with = "at_most::<_, _, PAGE>")]
+        entries: Vec<Entry>,
+        /// How many entries the channel has.
+        length: u64,
+        /// Whether nothing more will be said: the process has ended.
+        closed: bool,
+    },
+    /// Channels of a process.
+    Channels(#[serde(deserialize_with = "at_most::<_, _, PAGE>")] Vec<ChannelInfo>),
 }
 
 /// A line of some log.

@@ -27,7 +27,7 @@ pub(crate) struct Overlay {
 /// What of the disk is not to be seen any more.
 #[derive(Default, Clone)]
 pub(crate) struct Forgotten {
-    /// Single rows; a log's first line stands for the whole log.
+    /// Single rows; a log's first line stands for the whole log, a process's first entry for all its channels.
     keys: BTreeMap<RowKey, u64>,
     /// All processes outside workflows that ended in a state, with their logs.
     states: Vec<(u64, State)>,
@@ -43,7 +43,10 @@ impl Overlay {
     pub(crate) fn forget(&mut self, cut: u64, key: RowKey) {
         let subject = subject(&key);
         match subject {
-            RowKey::LogLine(process, _) => self.drop_log(process),
+            RowKey::LogLine(process, _) => self.drop_all(subject, RowKey::LogLine(process, u64::MAX)),
+            RowKey::ChannelEntry(process, ..) => {
+                self.drop_all(subject, RowKey::ChannelEntry(process, u32::MAX, u64::MAX));
+            }
             _ => {
                 self.rows.remove(&subject);
             }
@@ -88,9 +91,9 @@ impl Overlay {
         self.rows.range(keys).map(|(key, (_, bytes))| (*key, bytes.clone())).collect()
     }
 
-    fn drop_log(&mut self, process: u64) {
-        let mut next = Bound::Included(RowKey::LogLine(process, 0));
-        let last = Bound::Included(RowKey::LogLine(process, u64::MAX));
+    fn drop_all(&mut self, first: RowKey, last: RowKey) {
+        let mut next = Bound::Included(first);
+        let last = Bound::Included(last);
         while let Some(key) = self.rows.range((next, last)).next().map(|(key, _)| *key) {
             self.rows.remove(&key);
             next = Bound::Excluded(key);
@@ -129,6 +132,7 @@ pub(crate) fn is_of_state(process: &Process, state: State) -> bool {
 const fn subject(key: &RowKey) -> RowKey {
     match key {
         RowKey::LogLine(process, _) => RowKey::LogLine(*process, 0),
+        RowKey::ChannelEntry(process, ..) => RowKey::ChannelEntry(*process, 0, 0),
         other => *other,
     }
 }

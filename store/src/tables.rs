@@ -174,11 +174,16 @@ impl Slot {
     }
 }
 
-/// What keys of forgotten rows start with: a log line stands for all lines of its process.
+/// What keys of forgotten rows start with: a log line stands for all lines of its process, an entry of a channel for all
+/// entries of all its channels.
 pub(crate) fn forgotten_prefix(key: &RowKey) -> Vec<u8> {
     let mut bytes = key.to_bytes();
-    if let RowKey::LogLine(..) = key {
-        bytes.truncate(bytes.len().saturating_sub(size_of::<u64>()));
+    match key {
+        RowKey::LogLine(..) => bytes.truncate(bytes.len().saturating_sub(size_of::<u64>())),
+        RowKey::ChannelEntry(..) => {
+            bytes.truncate(bytes.len().saturating_sub(size_of::<u32>() + size_of::<u64>()));
+        }
+        _ => {}
     }
     bytes
 }

@@ -18,9 +18,12 @@ use crate::{
     tables::{Rows, Slot},
 };
 use colony_protocol::{
-    colony::{Colony, RowError, RowKey, decode_log_line, decode_process, decode_workflow},
+    colony::{
+        Colony, RowError, RowKey, decode_blueprint_change, decode_entry, decode_log_line, decode_process,
+        decode_workflow,
+    },
     identity::Identity,
-    model::{Process, StoredLogLine, Workflow},
+    model::{Process, StoredLogLine, Workflow, blueprint::BlueprintChange, channel::Entry},
 };
 
 /// Reads one colony. Cheap to clone.
@@ -179,6 +182,56 @@ impl ColonyView {
             Ok(if lines.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         })?;
         Ok(lines)
+    }
+
+    /// At most `limit` entries of a channel, from place `from` on.
+    ///
+    /// # Errors
+    /// [`StoreFailure`] if the disk cannot be read.
+    pub fn channel_entries(
+        &self,
+        process: u64,
+        channel: u32,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreFailure> {
+        let first = RowKey::ChannelEntry(process, channel, from);
+        let last = RowKey::ChannelEntry(process, channel, u64::MAX);
+        self.some(first, last, limit, Order::Ascending, decode_entry)
+    }
+
+    /// At most `limit` changes of a blueprint, newest first.
+    ///
+    /// # Errors
+    /// [`StoreFailure`] if the disk cannot be read.
+    pub fn blueprint_changes(
+        &self,
+        blueprint: u64,
+        limit: usize,
+    ) -> Result<Vec<BlueprintChange>, StoreFailure> {
+        let first = RowKey::BlueprintChange(blueprint, 0);
+        let last = RowKey::BlueprintChange(blueprint, u64::MAX);
+        self.some(first, last, limit, Order::Descending, decode_blueprint_change)
+    }
+
+    /// At most `limit` of the rows between two keys.
+    fn some<T>(
+        &self,
+        first: RowKey,
+        last: RowKey,
+        limit: usize,
+        order: Order,
+        decode: impl Fn(&[u8]) -> Result<T, RowError>,
+    ) -> Result<Vec<T>, StoreFailure> {
+        let mut found = Vec::new();
+        if limit == 0 {
+            return Ok(found);
+        }
+        self.rows(first, last, order, |_, bytes| {
+            found.push(read(decode(bytes))?);
+            Ok(if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        Ok(found)
     }
 
     fn row<T>(

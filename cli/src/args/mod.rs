@@ -9,6 +9,7 @@ mod dev;
 mod ids;
 mod membership;
 mod nouns;
+mod objects;
 mod span;
 mod work;
 
@@ -17,7 +18,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::{
-    automation::*, colonyos::*, dev::*, ids::*, membership::*, nouns::*, span::duration, work::*,
+    automation::*, colonyos::*, dev::*, ids::*, membership::*, nouns::*, objects::*, span::duration, work::*,
 };
 use crate::output::Format;
 
@@ -151,6 +152,24 @@ pub(crate) enum Verb {
     /// What processes said
     #[command(subcommand)]
     Log(LogVerb),
+    /// Files whose bytes are in a store, and their revisions
+    #[command(subcommand)]
+    File(FileVerb),
+    /// Paths that files are in
+    #[command(subcommand)]
+    Label(LabelVerb),
+    /// Files of a label as they were at a moment
+    #[command(subcommand)]
+    Snapshot(SnapshotVerb),
+    /// Places that executors and blueprints are in
+    #[command(subcommand)]
+    Location(LocationVerb),
+    /// What shall be there, and the functions that see to it
+    #[command(subcommand)]
+    Blueprint(BlueprintVerb),
+    /// What a running process and its submitter say to each other
+    #[command(subcommand)]
+    Channel(ChannelVerb),
     /// Show the colony and its coordinator
     Status(Reading),
     /// Choose which colony commands talk to

@@ -1,7 +1,9 @@
 //! What each verb does, one file a verb.
 
 mod bench;
+mod blueprint;
 mod cancel;
+mod channel;
 mod cluster;
 mod completions;
 mod cron;
@@ -12,6 +14,7 @@ mod doctor;
 mod exec;
 mod executor;
 mod explain;
+mod file;
 mod follow;
 mod function;
 mod generator;
@@ -20,6 +23,7 @@ mod init;
 mod invite;
 mod join;
 mod leave;
+mod location;
 mod log;
 mod logs;
 mod members;
@@ -70,6 +74,12 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result<Exit, Failure> {
         Verb::Process(verb) => process::run(app, verb).await,
         Verb::User(verb) => user::run(app, verb).await,
         Verb::Log(verb) => log::run(app, verb).await,
+        Verb::File(verb) => file::run(app, verb).await,
+        Verb::Label(verb) => file::labels(app, verb).await,
+        Verb::Snapshot(verb) => file::snapshots(app, verb).await,
+        Verb::Location(verb) => location::run(app, verb).await,
+        Verb::Blueprint(verb) => blueprint::run(app, verb).await,
+        Verb::Channel(verb) => channel::run(app, verb).await,
         Verb::Status(reading) => status::run(app, reading).await,
         Verb::Ctx(args) => ctx::run(app, args),
         Verb::Completions(args) => completions::run(args.shell),

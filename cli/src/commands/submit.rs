@@ -50,7 +50,7 @@ pub(super) async fn run(app: &App, file: &str, wait: bool, kind: Kind) -> Result
     }
 }
 
-/// The text of a file, or of standard input.
+/// The text of a file; `-` is standard input.
 pub(super) fn read(file: &str) -> Result<String, Failure> {
     let unreadable = |error| Failure::usage(format!("cannot read {file}: {error}"));
     if file != "-" {

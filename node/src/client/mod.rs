@@ -198,7 +198,7 @@ impl Client {
     }
 
     async fn ask(&self, kind: &str, query: &Query) -> Result<Answer, ClientError> {
-        let wait = if let Query::Watch { wait, .. } = query { *wait } else { Span::ZERO };
+        let wait = query.wait();
         let payload = query.encode().map_err(EnvelopeError::from)?;
         match self.call(kind, payload, wait).await? {
             Response::Answer(answer) => Ok(answer),

@@ -124,7 +124,7 @@ impl Events {
                     self.feed.0.send((*process, State::Waiting)).ok();
                 }
                 Event::Resumed => ready.add_all(),
-                Event::Process { process, .. } | Event::Log { process } => {
+                Event::Process { process, .. } | Event::Log { process } | Event::Channel { process } => {
                     if let Some(watched) = watchers.processes.get(&process.number()) {
                         watched.news.notify_waiters();
                     }

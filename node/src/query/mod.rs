@@ -8,6 +8,7 @@
 //! one who was a member; a page larger than its bounds; a lock held while bytes are encoded or the disk is read.
 
 mod automation;
+mod channels;
 mod logs;
 mod page;
 mod select;
@@ -105,6 +106,11 @@ impl Desk {
                 let lines = self.log(&process, *from, PAGE_MAX, false)?;
                 Ok(Answer::Watch { process: Box::new(process), lines })
             }
+            Query::Files(query) => self.colony()?.files_answer(query, ANSWER_BYTES_MAX),
+            Query::Blueprints(query) => self.colony()?.blueprints_answer(query, ANSWER_BYTES_MAX),
+            Query::BlueprintHistory { blueprint, limit } => self.blueprint_history(blueprint, *limit),
+            Query::Locations => Ok(Answer::Locations(self.colony()?.locations().cloned().collect())),
+            Query::Channels(query) => self.channels(by, query),
             Query::Vitals => Ok(Answer::Vitals(Box::new(self.pulse.take()))),
             Query::Listeners { key } => self.listeners(by, key).map(Answer::Listeners),
             Query::Explain(selector) => {

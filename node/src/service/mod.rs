@@ -25,7 +25,7 @@ use colony_protocol::{
     command::WAIT_MAX,
     envelope::EnvelopeError,
     identity::Identity,
-    query::Query,
+    query::{ChannelsQuery, Query},
     refusal::Refusal,
     reply::{Outcome, Response},
     rpc,
@@ -84,11 +84,18 @@ impl Colony {
     /// Answers a question from what is applied here; a watch first waits for news. Reading and encoding take time, up
     /// to a page of large rows: they are done on the pool.
     async fn answer(&self, by: &Identity, query: &Query, waited: Duration, runtime: &Runtime) -> Vec<u8> {
-        if let Query::Watch { process, from, state, wait } = query {
-            let wait = (*wait).min(WAIT_MAX).to_std().saturating_sub(waited);
-            if let Err(refusal) = self.desk.await_news(by, process, *from, *state, wait).await {
-                return encode(&Err(refusal));
+        let wait = query.wait().min(WAIT_MAX).to_std().saturating_sub(waited);
+        let awaited = match query {
+            Query::Watch { process, from, state, .. } => {
+                self.desk.await_news(by, process, *from, *state, wait).await
             }
+            Query::Channels(ChannelsQuery::Read { process, channel, from, .. }) => {
+                self.desk.await_entries(by, process, channel, *from, wait).await
+            }
+            _ => Ok(()),
+        };
+        if let Err(refusal) = awaited {
+            return encode(&Err(refusal));
         }
         let (desk, by, query) = (Arc::clone(&self.desk), *by, query.clone());
         let answered = runtime.compute(move || {

@@ -16,7 +16,6 @@ use colony_protocol::{
     bounded::Text,
     command::{Command, WAIT_MAX},
     identity::Identity,
-    query::Query,
     refusal::Refusal,
     reply::Response,
 };
@@ -76,8 +75,7 @@ impl Errand {
                 Command::Assign(assign) => assign.wait,
                 _ => return Duration::ZERO,
             },
-            Ask::Query(Query::Watch { wait, .. }) | Ask::Stale(Query::Watch { wait, .. }) => *wait,
-            Ask::Query(_) | Ask::Stale(_) => return Duration::ZERO,
+            Ask::Query(query) | Ask::Stale(query) => query.wait(),
         };
         wait.min(WAIT_MAX).to_std()
     }

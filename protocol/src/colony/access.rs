@@ -1,6 +1,6 @@
 //! Who may do what: the owner, members, and the executor that holds a lease.
 //!
-//! The owner is the colony's own key. Work is submitted by approved executors, users and, unlike in ColonyOS, by the
+//! The owner is the colony's own key, or the one it was changed to. Work is submitted by approved executors, users and, unlike in ColonyOS, by the
 //! owner: it could make itself a user at any time. Nodes keep a replica of everything, so they may ask questions; to
 //! submit work they need to be executors too.
 
@@ -27,14 +27,14 @@ impl Colony {
     }
 
     pub(super) fn owner(&self, by: &Identity) -> Result<(), Refusal> {
-        if *by == self.id {
+        if *by == self.owner_id() {
             return Ok(());
         }
         Err(Refusal::denied(*by, "only the colony's owner may do this"))
     }
 
     pub(super) fn member(&self, by: &Identity) -> Result<(), Refusal> {
-        if *by == self.id || self.members.users.contains_key(by) {
+        if *by == self.owner_id() || self.members.users.contains_key(by) {
             return Ok(());
         }
         match self.members.executors.get(by) {
@@ -91,9 +91,10 @@ impl Colony {
     /// Whether `by` has a part in the colony, or once had.
     #[must_use]
     pub fn is_known(&self, by: &Identity) -> bool {
-        *by == self.id
+        *by == self.owner_id()
             || self.members.users.contains_key(by)
             || self.members.executors.contains_key(by)
             || self.roster.get(by).is_some()
+            || self.servers.owns_one(by)
     }
 }

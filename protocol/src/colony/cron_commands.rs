@@ -65,7 +65,7 @@ impl Colony {
     ) -> Result<Reply, Refusal> {
         let number = self.known_cron(by, id)?.id.number();
         let maker = self.crons.get(number).map(|cron| cron.initiator);
-        if maker != Some(*by) && *by != self.id {
+        if maker != Some(*by) && *by != self.owner_id() {
             let why = "only who made the cron, or the colony's owner, may remove it";
             return Err(Refusal::denied(*by, why));
         }

@@ -36,6 +36,10 @@ enum Due {
     Generator(u64),
     /// A part of the archive is gone through for what is too old.
     Retention,
+    /// The handler of a kind of blueprints is asked.
+    Round(u64),
+    /// Closed channels have been readable long enough.
+    Channels(u64),
 }
 
 impl Colony {
@@ -61,7 +65,12 @@ impl Colony {
         let cron = self.crons.next_due().map(|(at, number)| (at, Due::Cron(number)));
         let generator = self.generators.next_due().map(|(at, number)| (at, Due::Generator(number)));
         let retention = self.meta.retention.due.map(|at| (at, Due::Retention));
-        [exec, wait, silence, member, ticket, cron, generator, retention].into_iter().flatten().min()
+        let round = self.blueprints.next_due().map(|(at, number)| (at, Due::Round(number)));
+        let channels = self.channels.next_end().map(|(at, number)| (at, Due::Channels(number)));
+        [exec, wait, silence, member, ticket, cron, generator, retention, round, channels]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     pub(super) fn fire_deadlines(&mut self, out: &mut Outbox) {
@@ -83,6 +92,8 @@ impl Colony {
                 Due::Cron(number) => self.cron_is_due(number, out),
                 Due::Retention => self.retention_is_due(out),
                 Due::Generator(number) => self.generator_is_due(number, out),
+                Due::Round(number) => self.round_is_due(number, out),
+                Due::Channels(process) => self.forget_channels(process, out),
             }
         }
     }

@@ -5,7 +5,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{Colony, RestoreError, RowKey};
 use crate::{
     codec::{self, CodecError},
-    model::{Process, StoredLogLine, Workflow},
+    model::{Process, StoredLogLine, Workflow, blueprint::BlueprintChange, channel::Entry},
 };
 
 /// The version written, and the newest one known.
@@ -101,6 +101,32 @@ pub fn decode_log_line(row: &[u8]) -> Result<StoredLogLine, RowError> {
     decode(row)
 }
 
+/// The row of a blueprint's change.
+pub(super) fn encode_blueprint_change(change: &BlueprintChange) -> Vec<u8> {
+    encode(change)
+}
+
+/// Reads the row of a blueprint's change.
+///
+/// # Errors
+/// [`RowError`].
+pub fn decode_blueprint_change(row: &[u8]) -> Result<BlueprintChange, RowError> {
+    decode(row)
+}
+
+/// The row of a channel's entry.
+pub(super) fn encode_entry(entry: &Entry) -> Vec<u8> {
+    encode(entry)
+}
+
+/// Reads the row of a channel's entry.
+///
+/// # Errors
+/// [`RowError`].
+pub fn decode_entry(row: &[u8]) -> Result<Entry, RowError> {
+    decode(row)
+}
+
 impl Colony {
     /// The present bytes of a live row; `None` if there is no such row, or not any more.
     #[must_use]
@@ -122,7 +148,13 @@ impl Colony {
             RowKey::Generator(number) => self.generators.get(*number).map(encode),
             RowKey::Packed(generator, place) => self.generators.packed(*generator, *place).map(encode),
             RowKey::Policy => (!self.policy.is_empty()).then(|| encode(&self.policy)),
-            RowKey::ArchivedProcess(_) | RowKey::ArchivedWorkflow(_) | RowKey::LogLine(..) => None,
+            RowKey::Object(number) => self.object(*number).map(|object| encode(&object)),
+            RowKey::Channels(process) => self.channels.table(*process).map(encode),
+            RowKey::ArchivedProcess(_)
+            | RowKey::ArchivedWorkflow(_)
+            | RowKey::LogLine(..)
+            | RowKey::BlueprintChange(..)
+            | RowKey::ChannelEntry(..) => None,
         }
     }
 }

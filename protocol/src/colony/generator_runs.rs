@@ -81,7 +81,7 @@ impl Colony {
         out: &mut Outbox,
     ) -> Result<Reply, Refusal> {
         let generator = self.known_generator(by, id)?;
-        if generator.initiator != *by && *by != self.id {
+        if generator.initiator != *by && *by != self.owner_id() {
             let why = "only who made the generator, or the colony's owner, may remove it";
             return Err(Refusal::denied(*by, why));
         }

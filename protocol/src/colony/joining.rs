@@ -92,6 +92,11 @@ impl Colony {
         if member.key.identity() != *by {
             return Err(Refusal::denied(*by, "a key joins for itself alone: sign with the key that joins"));
         }
+        if self.owner_id() != self.id {
+            // The key that signs tickets is not the owner's any more.
+            let why = "the colony's owner has a new key and takes no tickets; ask the owner to add you";
+            return Err(Refusal::Ticket(Text::cut(why)));
+        }
         let ticket = ticket.verify()?;
         if ticket.colony != self.id {
             return Err(TicketError::WrongColony { name: ticket.colony_name }.into());

@@ -44,6 +44,14 @@ impl Members {
         self.executors.insert(executor.id, executor);
     }
 
+    pub(super) fn drop_executor(&mut self, id: &Identity) {
+        if let Some(executor) = self.executors.remove(id)
+            && self.executor_names.get(&executor.name) == Some(id)
+        {
+            self.executor_names.remove(&executor.name);
+        }
+    }
+
     pub(super) fn put_user(&mut self, user: User) {
         self.user_names.insert(user.name.clone(), user.id);
         self.users.insert(user.id, user);

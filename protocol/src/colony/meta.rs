@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::retention::Retention;
 use crate::{
+    identity::Identity,
     model::{Name, State},
     time::Timestamp,
 };
@@ -27,6 +28,10 @@ pub(super) struct Meta {
     /// Lines that executors said for themselves.
     pub(super) executor_lines: u64,
     pub(super) retention: Retention,
+    /// The highest number of a file, a snapshot, a location, a blueprint or what belongs to one.
+    pub(super) last_object: u64,
+    /// The owner's key, if it is not the first one.
+    pub(super) owner: Option<Identity>,
 }
 
 /// How many there are by state. Finished ones are in the archive, outside the core, so their counts live here.

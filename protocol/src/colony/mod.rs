@@ -16,7 +16,9 @@
 
 mod access;
 mod assign;
+mod blueprints;
 mod cancel;
+mod channels;
 mod children;
 mod close;
 mod cron_commands;
@@ -28,6 +30,7 @@ mod encoding;
 mod executor_log;
 mod executors;
 mod explain;
+mod files;
 mod founding;
 mod functions;
 mod generator_runs;
@@ -35,12 +38,15 @@ mod generators;
 mod handles;
 mod index;
 mod joining;
+mod keys;
 mod lease;
 mod leases;
+mod locations;
 mod matching;
 mod members;
 mod membership;
 mod meta;
+mod object;
 mod outbox;
 mod queue;
 mod reading;
@@ -65,9 +71,10 @@ mod workflow_submit;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+pub use channels::ChannelEnds;
 pub use encoding::{
-    RowError, decode_log_line, decode_process, decode_workflow, encode_log_line, encode_process,
-    encode_workflow,
+    RowError, decode_blueprint_change, decode_entry, decode_log_line, decode_process, decode_workflow,
+    encode_log_line, encode_process, encode_workflow,
 };
 pub use executor_log::NO_PROCESS;
 pub use matching::meets;
@@ -76,7 +83,8 @@ pub use retention::Expiry;
 pub use row::{RestoreError, RowKey};
 
 use self::{
-    crons::Crons, functions::Functions, generators::Generators, index::Index, members::Members, meta::Meta,
+    blueprints::Blueprints, channels::Channels, crons::Crons, files::Files, functions::Functions,
+    generators::Generators, index::Index, keys::Servers, locations::Locations, members::Members, meta::Meta,
     roster::Roster, seen::Seen, tickets::Tickets, workflow_flow::LiveWorkflow,
 };
 use crate::{
@@ -130,6 +138,11 @@ pub struct Colony {
     workflows: BTreeMap<u64, LiveWorkflow>,
     index: Index,
     seen: Seen,
+    files: Files,
+    locations: Locations,
+    blueprints: Blueprints,
+    channels: Channels,
+    servers: Servers,
 }
 
 impl Colony {
@@ -151,6 +164,11 @@ impl Colony {
             workflows: BTreeMap::new(),
             index: Index::default(),
             seen: Seen::default(),
+            files: Files::default(),
+            locations: Locations::default(),
+            blueprints: Blueprints::default(),
+            channels: Channels::default(),
+            servers: Servers::default(),
         }
     }
 
@@ -180,9 +198,13 @@ impl Colony {
         }
         self.heard(&call.by, out);
         self.seen.room_for(&call.by)?;
+        let was_known = self.is_known(&call.by);
         let answer = self.dispatch(call, out);
         out.touch(RowKey::Meta);
-        self.remember(call, &answer, out);
+        // A stranger's request was refused without effect, and there is no end of strangers. Who gave up its key was none.
+        if was_known || self.is_known(&call.by) {
+            self.remember(call, &answer, out);
+        }
         answer
     }
 
@@ -229,6 +251,11 @@ impl Colony {
             Command::RemoveFunction { number } => self.remove_function(by, *number, out),
             Command::Pause => self.pause(by),
             Command::Resume => self.resume(by, out),
+            Command::Files(command) => self.files(call, command, out),
+            Command::Blueprints(command) => self.change_blueprints(call, command, out),
+            Command::Locations(command) => self.change_locations(call, command, out),
+            Command::Append(ask) => self.append(by, ask, out),
+            Command::ChangeKey(change) => self.change_key(by, change, out),
             Command::AddCron { cron } => self.add_cron(call, cron, out),
             Command::RemoveCron { cron } => self.remove_cron(by, cron, out),
             Command::RunCron { cron } => self.run_cron_now(by, cron, out),

@@ -47,6 +47,7 @@ pub enum Change {
     Kept(RowKey, Vec<u8>),
     /// A row outside the core that shall be forgotten, if it is there. What else goes with it:
     ///
+    /// * `ChannelEntry(n, _, _)`: every entry of every channel of process `n`;
     /// * `LogLine(n, _)`: every log line of process `n`, whatever the line number says;
     /// * `ArchivedProcess(n)`: that row only; its log lines are forgotten by a change of their own;
     /// * `ArchivedWorkflow(n)`: that row, and of each process it lists the archived row and all log lines.
@@ -84,6 +85,11 @@ pub enum Event {
     },
     /// A process has new log lines.
     Log {
+        /// The process.
+        process: ProcessId,
+    },
+    /// Something was said in a channel of a process, or its channels were closed.
+    Channel {
         /// The process.
         process: ProcessId,
     },

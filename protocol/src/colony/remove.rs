@@ -27,6 +27,7 @@ impl Colony {
             }
             out.forget(RowKey::ArchivedProcess(number));
             out.forget(RowKey::LogLine(number, 0));
+            self.forget_channels(number, out);
             return Ok(Reply::Done);
         };
         if process.id != *id {
@@ -101,6 +102,7 @@ impl Colony {
         self.meta.counters.drop_process(process.workflow.is_none(), process.state);
         out.touch(RowKey::Process(number));
         out.forget(RowKey::LogLine(number, 0));
+        self.forget_channels(number, out);
         out.event(Event::Process { process: process.id, state: State::Cancelled });
     }
 }

@@ -110,7 +110,13 @@ impl Colony {
                 self.policy = decode(row)?;
                 key
             }
-            RowKey::ArchivedProcess(_) | RowKey::ArchivedWorkflow(_) | RowKey::LogLine(..) => {
+            RowKey::Object(_) => RowKey::Object(self.restore_object(decode(row)?)),
+            RowKey::Channels(_) => RowKey::Channels(self.channels.put(decode(row)?)),
+            RowKey::ArchivedProcess(_)
+            | RowKey::ArchivedWorkflow(_)
+            | RowKey::LogLine(..)
+            | RowKey::BlueprintChange(..)
+            | RowKey::ChannelEntry(..) => {
                 return Err(RowError::NotLive);
             }
         })

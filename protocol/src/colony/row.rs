@@ -36,12 +36,20 @@ pub enum RowKey {
     Packed(u64, u64),
     /// How long finished work is kept.
     Policy,
+    /// A file's revision, a snapshot, a location, a definition, a blueprint, a round or a server's owner, by number.
+    Object(u64),
+    /// What was said in the channels of a process and how much, by the process's number.
+    Channels(u64),
     /// A finished process, by number.
     ArchivedProcess(u64),
     /// A finished workflow, by number.
     ArchivedWorkflow(u64),
     /// A log line, by process number and line.
     LogLine(u64, u64),
+    /// What a blueprint said after a change, by the blueprint's number and the change's.
+    BlueprintChange(u64, u64),
+    /// An entry of a channel, by the number of the process, which of its channels, and the place in it.
+    ChannelEntry(u64, u32, u64),
 }
 
 impl RowKey {
@@ -59,11 +67,20 @@ impl RowKey {
             | Self::Seen(number)
             | Self::Cron(number)
             | Self::Generator(number)
+            | Self::Object(number)
+            | Self::Channels(number)
             | Self::ArchivedProcess(number)
             | Self::ArchivedWorkflow(number) => bytes.extend_from_slice(&number.to_be_bytes()),
-            Self::LogLine(number, line) | Self::Packed(number, line) => {
+            Self::LogLine(number, line)
+            | Self::Packed(number, line)
+            | Self::BlueprintChange(number, line) => {
                 bytes.extend_from_slice(&number.to_be_bytes());
                 bytes.extend_from_slice(&line.to_be_bytes());
+            }
+            Self::ChannelEntry(process, channel, place) => {
+                bytes.extend_from_slice(&process.to_be_bytes());
+                bytes.extend_from_slice(&channel.to_be_bytes());
+                bytes.extend_from_slice(&place.to_be_bytes());
             }
         }
         bytes
@@ -97,11 +114,26 @@ impl RowKey {
                 Self::Packed(generator, place)
             }
             13 if rest.is_empty() => Self::Policy,
+            14 => Self::Object(number()?),
+            15 => Self::Channels(number()?),
             16 => Self::ArchivedProcess(number()?),
             17 => Self::ArchivedWorkflow(number()?),
             18 => {
                 let (process, line) = pair()?;
                 Self::LogLine(process, line)
+            }
+            19 => {
+                let (blueprint, change) = pair()?;
+                Self::BlueprintChange(blueprint, change)
+            }
+            20 => {
+                let (process, rest) = rest.split_at_checked(8)?;
+                let (channel, place) = rest.split_at_checked(4)?;
+                Self::ChannelEntry(
+                    u64::from_be_bytes(process.try_into().ok()?),
+                    u32::from_be_bytes(channel.try_into().ok()?),
+                    u64::from_be_bytes(place.try_into().ok()?),
+                )
             }
             _ => return None,
         })
@@ -129,9 +161,13 @@ impl RowKey {
             Self::Generator(_) => 11,
             Self::Packed(..) => 12,
             Self::Policy => 13,
+            Self::Object(_) => 14,
+            Self::Channels(_) => 15,
             Self::ArchivedProcess(_) => 16,
             Self::ArchivedWorkflow(_) => 17,
             Self::LogLine(..) => 18,
+            Self::BlueprintChange(..) => 19,
+            Self::ChannelEntry(..) => 20,
         }
     }
 }

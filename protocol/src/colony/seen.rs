@@ -15,7 +15,10 @@ use crate::{
     bounded::Text,
     envelope::RequestId,
     identity::Identity,
-    model::{CronId, GeneratorId, Process, ProcessId, State, WorkflowId},
+    model::{
+        BlueprintId, CronId, DefinitionId, FileId, GeneratorId, Process, ProcessId, SnapshotId, State,
+        WorkflowId,
+    },
     refusal::Refusal,
     reply::{LeaseStatus, Reply},
     time::Timestamp,
@@ -53,6 +56,11 @@ enum Outcome {
     Refused(Refusal),
     /// Who became a member.
     Joined(Identity),
+    FileAdded(FileId),
+    SnapshotCreated(SnapshotId),
+    DefinitionAdded(DefinitionId),
+    BlueprintSet(BlueprintId, Option<ProcessId>),
+    Appended(u64),
     CronAdded(CronId),
     CronStarted(WorkflowId),
     GeneratorAdded(GeneratorId),
@@ -159,6 +167,13 @@ impl Colony {
             Outcome::FunctionAdded(number) => Reply::FunctionAdded(*number),
             Outcome::Removed(count) => Reply::Removed(*count),
             Outcome::Joined(id) => return Some(self.joined(id)),
+            Outcome::FileAdded(id) => Reply::FileAdded(*id),
+            Outcome::SnapshotCreated(id) => Reply::SnapshotCreated(*id),
+            Outcome::DefinitionAdded(id) => Reply::DefinitionAdded(*id),
+            Outcome::BlueprintSet(blueprint, process) => {
+                Reply::BlueprintSet { blueprint: *blueprint, process: *process }
+            }
+            Outcome::Appended(length) => Reply::Appended(*length),
             Outcome::CronAdded(id) => Reply::CronAdded(*id),
             Outcome::CronStarted(workflow) => Reply::CronStarted(*workflow),
             Outcome::GeneratorAdded(id) => Reply::GeneratorAdded(*id),
@@ -170,10 +185,6 @@ impl Colony {
 
     /// Keeps the answer, if the caller must not get another one when the request comes again.
     pub(super) fn remember(&mut self, call: &Call, answer: &Result<Reply, Refusal>, out: &mut Outbox) {
-        // A stranger's request was refused without effect, and there is no end of strangers.
-        if !self.is_known(&call.by) {
-            return;
-        }
         let Some(outcome) = summary(answer) else { return };
         let slice = self.seen.put(call.by, call.request, call.expires, outcome);
         out.touch(RowKey::Seen(slice));
@@ -234,6 +245,11 @@ fn summary(answer: &Result<Reply, Refusal>) -> Option<Outcome> {
         Reply::FunctionAdded(number) => Outcome::FunctionAdded(*number),
         Reply::Removed(count) => Outcome::Removed(*count),
         Reply::Joined { member, .. } => Outcome::Joined(member.id),
+        Reply::FileAdded(id) => Outcome::FileAdded(*id),
+        Reply::SnapshotCreated(id) => Outcome::SnapshotCreated(*id),
+        Reply::DefinitionAdded(id) => Outcome::DefinitionAdded(*id),
+        Reply::BlueprintSet { blueprint, process } => Outcome::BlueprintSet(*blueprint, *process),
+        Reply::Appended(length) => Outcome::Appended(*length),
         Reply::CronAdded(id) => Outcome::CronAdded(*id),
         Reply::CronStarted(workflow) => Outcome::CronStarted(*workflow),
         Reply::GeneratorAdded(id) => Outcome::GeneratorAdded(*id),

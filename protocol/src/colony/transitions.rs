@@ -152,6 +152,7 @@ impl Colony {
             process.lease = None;
             process.ended_at = Some(now);
         });
+        self.close_channels(number, out);
         match below {
             Some(below) => children.into_iter().map(|child| (child, below.clone())).collect(),
             None => children.into_iter().filter_map(|child| self.parent_succeeded(child, out)).collect(),

@@ -131,6 +131,22 @@ object_id!(
     /// The id of a generator. People write its name, or its number: `g1`.
     GeneratorId, b"colony/generator/1\n"
 );
+object_id!(
+    /// The id of one revision of a file. Its number is ColonyOS's `sequencenr`.
+    FileId, b"colony/file/1\n"
+);
+object_id!(
+    /// The id of a snapshot.
+    SnapshotId, b"colony/snapshot/1\n"
+);
+object_id!(
+    /// The id of a blueprint definition.
+    DefinitionId, b"colony/blueprint-definition/1\n"
+);
+object_id!(
+    /// The id of a blueprint.
+    BlueprintId, b"colony/blueprint/1\n"
+);
 
 #[cfg(test)]
 mod tests {

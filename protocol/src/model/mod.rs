@@ -4,12 +4,16 @@
 //! out, so rows stay small and old nodes read new ones. The JSON that people write and that ColonyOS clients read is
 //! another form of the same things: see [`crate::model::json`].
 
+pub mod blueprint;
+pub mod channel;
 mod cron;
 mod executor;
+pub mod file;
 mod function_spec;
 mod generator;
 mod id;
 pub mod json;
+pub mod location;
 mod log;
 pub mod member;
 mod policy;
@@ -23,7 +27,7 @@ pub use function_spec::{
     Conditions, Filesystem, FunctionSpec, GpuDemand, Limit, SnapshotMount, SyncDirectory,
 };
 pub use generator::{Generator, NewGenerator, TRIGGER_MAX};
-pub use id::{CronId, GeneratorId, ProcessId, WorkflowId};
+pub use id::{BlueprintId, CronId, DefinitionId, FileId, GeneratorId, ProcessId, SnapshotId, WorkflowId};
 pub use log::{LINE_MAX, LogLine, LogStream, StoredLogLine};
 pub use policy::Policy;
 pub use process::{Attribute, AttributeKind, Lease, Process, State};

@@ -9,8 +9,10 @@
 
 mod addresses;
 mod function_spec;
+mod schema;
 mod workflow;
 
 pub use addresses::addresses;
 pub use function_spec::{CHANNELS_MAX, PRIORITY_MAX, RETRIES_MAX, function_spec};
+pub use schema::{against, object, schema};
 pub use workflow::{CHILDREN_MAX, Parent, Plan, PlannedNode, workflow};

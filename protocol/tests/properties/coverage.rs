@@ -16,7 +16,7 @@ pub(crate) struct Coverage(BTreeMap<&'static str, u64>);
 
 impl Coverage {
     /// Things that some history of a few hundred must contain.
-    const WANTED: [&'static str; 37] = [
+    const WANTED: [&'static str; 42] = [
         "submitted",
         "workflow",
         "assigned",
@@ -54,6 +54,11 @@ impl Coverage {
         "packed",
         "packed enough",
         "packed long enough",
+        "file",
+        "snapshot",
+        "definition",
+        "blueprint",
+        "appended",
     ];
 
     pub(crate) fn add(&mut self, logged: &Logged) {
@@ -119,6 +124,11 @@ impl Coverage {
             Reply::CronAdded(_) => self.count("cron"),
             Reply::CronStarted(_) => self.count("cron by hand"),
             Reply::GeneratorAdded(_) => self.count("generator"),
+            Reply::FileAdded(_) => self.count("file"),
+            Reply::SnapshotCreated(_) => self.count("snapshot"),
+            Reply::DefinitionAdded(_) => self.count("definition"),
+            Reply::BlueprintSet { .. } => self.count("blueprint"),
+            Reply::Appended(_) => self.count("appended"),
             Reply::Packed { started, .. } if started.is_empty() => self.count("packed"),
             Reply::Packed { .. } => self.count("packed enough"),
         }

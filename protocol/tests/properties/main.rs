@@ -9,6 +9,7 @@
 mod automation;
 mod coverage;
 mod memory;
+mod objects;
 mod oracle;
 mod people;
 mod step;

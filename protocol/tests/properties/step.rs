@@ -1,6 +1,7 @@
 //! What can happen next. Steps name processes, leases and earlier calls by index into what there is, so that every
 //! step means something in every history, and stays meaningful while a failing history is made smaller.
 
+use crate::objects;
 use colony_protocol::model::member::Role;
 use proptest::{collection::vec, prelude::*, sample::Index};
 
@@ -190,6 +191,13 @@ pub(crate) enum Step {
         by: Who,
         generator: Index,
     },
+    /// Files, blueprints, locations, channels and keys: `what` says which change, `number` of which thing.
+    Object {
+        by: Who,
+        what: u8,
+        number: u8,
+        process: Index,
+    },
     /// Another coordinator takes over, with a clock that is behind.
     Elect {
         behind_millis: u64,
@@ -352,6 +360,8 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         4 => of_members(),
         9 => of_membership(),
         5 => of_automation(),
+        8 => (prop_oneof![4 => who(), 2 => Just(1), 1 => Just(8)], 0..objects::KINDS, 0..4u8, any::<Index>())
+            .prop_map(|(by, what, number, process)| Step::Object { by, what, number, process }),
         1 => (0..20_000u64).prop_map(|behind_millis| Step::Elect { behind_millis }),
         2 => any::<Index>().prop_map(|call| Step::Again { call }),
     ]

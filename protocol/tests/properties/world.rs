@@ -22,6 +22,7 @@ use proptest::{prelude::*, sample::Index, test_runner::TestCaseError};
 
 use crate::{
     automation::{self, Started},
+    objects,
     oracle::Oracle,
     people::{id, key, who},
     step::{Step, Who, Work},
@@ -410,6 +411,9 @@ impl World {
             Step::RemoveMember { by, member } => (*by, Command::RemoveMember { name: name(*member) }),
             Step::Leave { by } => (*by, Command::Leave),
             Step::Move { by, port } => (*by, Command::UpdateMember { addresses: town::addresses(*port) }),
+            Step::Object { by, what, number, process } => {
+                (*by, objects::command(*by, *what, *number, recent(&self.processes, *process)))
+            }
             Step::Pause { by } => (*by, Command::Pause),
             Step::Resume { by } => (*by, Command::Resume),
             other => return self.automatic(other),
@@ -480,6 +484,7 @@ fn spec(work: &Work, node_name: &str) -> FunctionSpec {
         max_wait_time: Limit(work.wait),
         max_exec_time: Limit(work.exec),
         max_retries: work.retries,
+        channels: List::new(vec![text("c")]).unwrap(),
         ..FunctionSpec::default()
     };
     spec.conditions.executor_type = text("cli");

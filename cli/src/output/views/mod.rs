@@ -4,6 +4,7 @@ mod automation;
 mod executors;
 mod findings;
 mod members;
+mod objects;
 mod process;
 mod workflow;
 
@@ -12,6 +13,9 @@ pub(crate) use self::{
     executors::{executor_record, executors, functions, log_hits, log_lines, users},
     findings::{Findings, findings},
     members::{Everybody, member_name, members},
+    objects::{
+        blueprint_changes, blueprints, channels, definitions, files, labels, locations, revisions, snapshots,
+    },
     process::{process_record, processes, ran},
     workflow::{workflow_record, workflows},
 };

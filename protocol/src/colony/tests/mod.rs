@@ -1,11 +1,15 @@
 //! Whole stories of a colony, told to the core alone: one file per part of the rules.
 
+mod blueprints;
+mod channels;
 mod crons;
 mod delegating;
 mod failover;
+mod files;
 mod generators;
 mod holes;
 mod joining;
+mod keys;
 mod lifecycle;
 mod matching;
 mod members;

@@ -11,6 +11,7 @@
 //!
 //! What may never happen: a value changed on its way through (arguments keep their text), a panic on any text.
 
+mod blueprint;
 mod error;
 mod executor;
 mod function_spec;
@@ -19,11 +20,13 @@ mod print;
 pub(crate) mod read;
 mod submission;
 
+pub use blueprint::{parse_blueprint, parse_definition};
 pub use error::SpecError;
 pub(crate) use executor::identity;
 pub use executor::parse_executor;
 pub use print::{
-    ColonyContext, cron, executor, explanation, function, function_spec, generator, log_line, member,
-    next_runs, process, rfc3339, statistics, status, user, workflow, workflow_spec,
+    ColonyContext, blueprint, blueprint_change, channel_entry, cron, definition, executor, explanation, file,
+    file_entry, function, function_spec, generator, label, location, log_line, member, next_runs, process,
+    rfc3339, snapshot, statistics, status, user, workflow, workflow_spec,
 };
 pub use submission::{Parsed, parse_function_spec, parse_submission, parse_workflow};

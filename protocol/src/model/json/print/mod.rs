@@ -5,6 +5,8 @@
 
 mod answer;
 mod automation;
+mod blueprint;
+mod file;
 mod member;
 mod process;
 mod spec;
@@ -13,6 +15,8 @@ mod workflow;
 
 pub use answer::{explanation, statistics, status};
 pub use automation::{cron, generator, next_runs, workflow_spec};
+pub use blueprint::{blueprint, blueprint_change, channel_entry, definition};
+pub use file::{file, file_entry, label, location, snapshot};
 pub use member::{executor, function, member, user};
 pub use process::{log_line, process};
 pub use spec::function_spec;

@@ -1,0 +1,279 @@
+//! Channels of processes: who may say and hear what, how much, how fast, and until when.
+//!
+//! Entries go to the store and never come back: here is only how many there are, and how much may still be said. The
+//! table of a process is made when the first thing is said, and stays for a while after the process has ended, so that
+//! a reader that is behind gets the end.
+//!
+//! Entries keep their places. A channel is in the order in which the colony took the entries; what one sender says comes
+//! in the order in which it said it, if it waits for each answer or says several things in one request.
+//!
+//! What may never happen: an entry after the end of its process; an entry of somebody else's; a process that fills the
+//! members' disks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Colony, Event, Outbox, RowKey, encoding::encode_entry};
+use crate::{
+    bounded::Text,
+    command::Append,
+    identity::Identity,
+    model::{
+        Name, Process, ProcessId,
+        channel::{
+            BURST, CHANNELS_BYTES_MAX, ChannelInfo, ENTRIES_MAX, Entry, KEPT_AFTER_END, NewEntry, RATE,
+        },
+    },
+    refusal::Refusal,
+    reply::Reply,
+    time::Timestamp,
+};
+
+/// Most processes with something said in their channels, ended ones included while they can be read: about 100 MB.
+const TABLES_MAX: usize = 200_000;
+/// Microseconds after which a process may say one thing more.
+const REFILL: u64 = 1_000_000 / RATE;
+
+/// What the channels of all processes are in.
+#[derive(Debug, Default)]
+pub(super) struct Channels {
+    tables: BTreeMap<u64, Table>,
+    /// When closed ones are forgotten.
+    ends: BTreeSet<(Timestamp, u64)>,
+}
+
+/// The channels of one process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Table {
+    process: ProcessId,
+    submitter: Identity,
+    /// Who holds the process, or held it last.
+    holder: Option<Identity>,
+    channels: Vec<Channel>,
+    bytes: u64,
+    /// When all that was said at once would have been said at the lasting rate. It bounds how much can be said now.
+    paid_until: Timestamp,
+    /// When the process ended.
+    closed_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Channel {
+    name: Name,
+    entries: u64,
+    bytes: u64,
+}
+
+/// How far a reader can read, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChannelEnds {
+    /// The number of the process.
+    pub process: u64,
+    /// Which of its channels.
+    pub channel: u32,
+    /// How many entries there are.
+    pub length: u64,
+    /// Whether there will be no more.
+    pub closed: bool,
+}
+
+impl Channels {
+    pub(super) fn table(&self, process: u64) -> Option<&Table> {
+        self.tables.get(&process)
+    }
+
+    pub(super) fn put(&mut self, table: Table) -> u64 {
+        let number = table.process.number();
+        self.ends.extend(table.closed_at.map(|closed| (closed.after(KEPT_AFTER_END), number)));
+        self.tables.insert(number, table);
+        number
+    }
+
+    /// The next moment at which something is forgotten.
+    pub(super) fn next_end(&self) -> Option<(Timestamp, u64)> {
+        self.ends.first().copied()
+    }
+}
+
+impl Table {
+    fn of(process: &Process) -> Self {
+        let named = process.spec.channels.iter();
+        Self {
+            process: process.id,
+            submitter: process.initiator,
+            holder: process.assigned_to,
+            channels: named.map(|name| Channel { name: name.clone(), entries: 0, bytes: 0 }).collect(),
+            bytes: 0,
+            paid_until: Timestamp::ZERO,
+            closed_at: None,
+        }
+    }
+
+    fn find(&self, name: &str) -> Result<usize, Refusal> {
+        let found = self.channels.iter().position(|channel| *channel.name == *name);
+        found.ok_or_else(|| Refusal::not_found(format!("channel `{name}` of process {}", self.process)))
+    }
+
+    fn admits(&self, by: &Identity) -> Result<(), Refusal> {
+        if self.submitter == *by || self.holder == Some(*by) {
+            return Ok(());
+        }
+        let why = "a process's channels are its submitter's and its present executor's alone";
+        Err(Refusal::denied(*by, why))
+    }
+
+    /// The moment up to which saying `count` things is paid for, if that is soon enough.
+    fn pay(&self, count: usize, now: Timestamp) -> Result<Timestamp, Refusal> {
+        let cost = (count as u64).saturating_mul(REFILL);
+        let from = self.paid_until.as_micros().max(now.as_micros());
+        let until = from.saturating_add(cost);
+        if until > now.as_micros().saturating_add(u64::from(BURST).saturating_mul(REFILL)) {
+            return Err(Refusal::Busy(Text::cut(&format!(
+                "rate limit exceeded: a process's channels take {RATE} entries a second, {BURST} at once"
+            ))));
+        }
+        Ok(Timestamp::from_micros(until))
+    }
+}
+
+impl Colony {
+    pub(super) fn append(&mut self, by: &Identity, ask: &Append, out: &mut Outbox) -> Result<Reply, Refusal> {
+        self.member(by)?;
+        let now = self.meta.now;
+        let (process, mut table) = self.open_table(&ask.process)?;
+        table.admits(by)?;
+        let token = if process.assigned_to == Some(*by) { process.token } else { 0 };
+        if ask.token != 0 && ask.token != token {
+            return Err(Refusal::Stale { given: ask.token, current: process.token });
+        }
+        let place = table.find(&ask.channel)?;
+        if ask.entries.is_empty() {
+            return Err(Refusal::invalid("entries", "there is nothing to say"));
+        }
+        let paid_until = table.pay(ask.entries.len(), now)?;
+        let bytes = ask.entries.iter().map(|entry| entry.payload.len() as u64).sum::<u64>();
+        let total = table.bytes.saturating_add(bytes);
+        let Some(channel) = table.channels.get_mut(place) else { return Ok(Reply::Appended(0)) };
+        let first = channel.entries;
+        let length = first.saturating_add(ask.entries.len() as u64);
+        if length > ENTRIES_MAX || total > CHANNELS_BYTES_MAX {
+            return Err(Refusal::Busy(Text::cut(&format!(
+                "channel log is full: {ENTRIES_MAX} entries, and {CHANNELS_BYTES_MAX} bytes for all of a process"
+            ))));
+        }
+        channel.entries = length;
+        channel.bytes = channel.bytes.saturating_add(bytes);
+        table.bytes = total;
+        table.paid_until = paid_until;
+        let number = ask.process.number();
+        if !self.channels.tables.contains_key(&number) && self.channels.tables.len() >= TABLES_MAX {
+            return Err(Refusal::Busy(Text::cut("the colony has as many channels as it can hold")));
+        }
+        self.channels.tables.insert(number, table);
+        out.touch(RowKey::Channels(number));
+        let channel = u32::try_from(place).unwrap_or(u32::MAX);
+        for (place, said) in (first..).zip(&ask.entries) {
+            let entry = Entry { place, sender: *by, token, at: now, said: settled(said) };
+            out.keep(RowKey::ChannelEntry(number, channel, place), encode_entry(&entry));
+        }
+        out.event(Event::Channel { process: ask.process });
+        Ok(Reply::Appended(length))
+    }
+
+    /// The table of a process that can still say something, as it would be if something were said now.
+    fn open_table(&self, id: &ProcessId) -> Result<(&Process, Table), Refusal> {
+        let number = id.number();
+        if self.channels.tables.get(&number).is_some_and(|table| table.closed_at.is_some()) {
+            return Err(Refusal::not_found(format!("an open channel of process {id} (it has ended)")));
+        }
+        let process = self.live(id)?;
+        if process.state.is_terminal() {
+            return Err(Refusal::not_found(format!("an open channel of process {id} (it has ended)")));
+        }
+        let table = self.channels.tables.get(&number).cloned().unwrap_or_else(|| Table::of(process));
+        Ok((process, Table { holder: process.assigned_to, ..table }))
+    }
+
+    /// The channels of a process that has just ended are closed.
+    pub(super) fn close_channels(&mut self, number: u64, out: &mut Outbox) {
+        let now = self.meta.now;
+        let Some(process) = self.processes.get(&number) else { return };
+        if process.spec.channels.is_empty() || self.channels.tables.len() >= TABLES_MAX {
+            return;
+        }
+        // Also where nothing was said: a reader that asks a moment later is told of the end, not that there is nothing.
+        let table = self.channels.tables.get(&number).cloned().unwrap_or_else(|| Table::of(process));
+        let holder = process.assigned_to;
+        self.channels.put(Table { holder, closed_at: Some(now), ..table });
+        out.touch(RowKey::Channels(number));
+        out.event(Event::Channel { process: process.id });
+    }
+
+    /// Nobody can read these any more.
+    pub(super) fn forget_channels(&mut self, number: u64, out: &mut Outbox) {
+        let Some(table) = self.channels.tables.remove(&number) else { return };
+        if let Some(closed) = table.closed_at {
+            self.channels.ends.remove(&(closed.after(KEPT_AFTER_END), number));
+        }
+        out.touch(RowKey::Channels(number));
+        if table.bytes > 0 || table.channels.iter().any(|channel| channel.entries > 0) {
+            out.forget(RowKey::ChannelEntry(number, 0, 0));
+        }
+    }
+
+    /// Where a channel of a process can be read, and how far.
+    ///
+    /// # Errors
+    /// [`Refusal::Denied`] unless `by` submitted the process or holds it, [`Refusal::NotFound`].
+    pub fn channel(&self, by: &Identity, process: &ProcessId, name: &str) -> Result<ChannelEnds, Refusal> {
+        let table = self.readable(by, process)?;
+        let place = table.find(name)?;
+        let length = table.channels.get(place).map_or(0, |channel| channel.entries);
+        let channel = u32::try_from(place).unwrap_or(u32::MAX);
+        Ok(ChannelEnds { process: process.number(), channel, length, closed: table.closed_at.is_some() })
+    }
+
+    /// The channels of a process.
+    ///
+    /// # Errors
+    /// As [`Self::channel`].
+    pub fn channels(&self, by: &Identity, process: &ProcessId) -> Result<Vec<ChannelInfo>, Refusal> {
+        let table = self.readable(by, process)?;
+        let closed = table.closed_at.is_some();
+        let info = |Channel { name, entries, bytes }| ChannelInfo { name, entries, bytes, closed };
+        Ok(table.channels.into_iter().map(info).collect())
+    }
+
+    fn readable(&self, by: &Identity, id: &ProcessId) -> Result<Table, Refusal> {
+        let closed = self.channels.tables.get(&id.number()).filter(|table| table.process == *id);
+        let table = match closed.filter(|table| table.closed_at.is_some()) {
+            Some(table) => table.clone(),
+            None => self.open_table(id)?.1,
+        };
+        table.admits(by)?;
+        Ok(table)
+    }
+
+    /// A new key takes over what the old one may say and hear.
+    pub(super) fn channels_change_key(&mut self, old: &Identity, new: &Identity, out: &mut Outbox) {
+        for (number, table) in &mut self.channels.tables {
+            let before = (table.submitter, table.holder);
+            if table.submitter == *old {
+                table.submitter = *new;
+            }
+            if table.holder == Some(*old) {
+                table.holder = Some(*new);
+            }
+            if before != (table.submitter, table.holder) {
+                out.touch(RowKey::Channels(*number));
+            }
+        }
+    }
+}
+
+/// What a sender left out.
+fn settled(said: &NewEntry) -> NewEntry {
+    let kind = if said.kind.is_empty() { Text::cut("data") } else { said.kind.clone() };
+    NewEntry { kind, ..said.clone() }
+}
