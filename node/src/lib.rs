@@ -28,6 +28,7 @@ pub mod doctor;
 pub mod endpoint;
 pub mod executor;
 pub mod gateway;
+mod histogram;
 pub mod membership;
 pub mod net;
 pub mod node;

@@ -20,8 +20,9 @@ use crate::{
     charter::SignedDelegation,
     codec::{self, CodecError},
     model::{
-        Attribute, Capabilities, CronId, Errors, Executor, FunctionSpec, GeneratorId, LogLine, Name, NewCron,
-        NewGenerator, Policy, ProcessId, State, User, Values, WorkflowId, WorkflowSpec, is_default,
+        Allocations, Attribute, Capabilities, CronId, Errors, Executor, FunctionArguments, FunctionSpec,
+        GeneratorId, LogLine, Name, NewCron, NewGenerator, Policy, ProcessId, State, User, Values,
+        WorkflowId, WorkflowSpec, is_default,
         member::{Addresses, NewMember, Role},
     },
     ticket::SignedTicket,
@@ -162,6 +163,9 @@ pub enum Command {
         func_name: Text<1024>,
         /// What it does.
         description: Text<16384>,
+        /// What it takes.
+        #[serde(default, skip_serializing_if = "is_default")]
+        arguments: FunctionArguments,
     },
     /// Takes such an offer back.
     RemoveFunction {
@@ -266,6 +270,11 @@ pub enum Command {
     Append(Append),
     /// Gives the caller another key.
     ChangeKey(ChangeKey),
+    /// Replaces what the calling executor grants to projects.
+    ReportAllocations {
+        /// By project.
+        allocations: Allocations,
+    },
 }
 
 /// One piece of work to queue.
@@ -416,6 +425,7 @@ impl Command {
             Self::Locations(command) => command.kind(),
             Self::Append(_) => "append",
             Self::ChangeKey(change) => change.kind(),
+            Self::ReportAllocations { .. } => "report-allocations",
         }
     }
 

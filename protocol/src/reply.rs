@@ -265,6 +265,13 @@ pub struct Status {
     pub statistics: Statistics,
     /// The node's version.
     pub version: Name,
+    /// The owner's present key; nobody's from a node that does not say.
+    #[serde(default = "nobody")]
+    pub owner: Identity,
+}
+
+const fn nobody() -> Identity {
+    Identity::NOBODY
 }
 
 /// Counts by state.

@@ -111,6 +111,11 @@ impl Sending {
         self.begun.lock().map_err(|_| StoreFailure::poisoned())
     }
 
+    /// Commits so far.
+    pub(crate) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
     /// The writer has committed, for whichever colony: what has waited for too long is let go of.
     pub(crate) fn committed(&self) {
         let commits = self.commits.fetch_add(1, Ordering::Relaxed).saturating_add(1);

@@ -107,6 +107,12 @@ impl Store {
         Ok((Self { link, id, colonies: Arc::new(Mutex::new(contents.colonies)) }, writer))
     }
 
+    /// Transactions committed since it was opened.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.link.sending.commits()
+    }
+
     /// Which store this is: another file, also an empty one in the same place, is another store.
     #[must_use]
     pub const fn id(&self) -> StoreId {

@@ -178,6 +178,29 @@ pub(crate) enum LogVerb {
     Get(Read<LogGetArgs>),
     /// Find lines in all logs, those of the newest process first
     Search(Read<LogSearchArgs>),
+    /// Add a line to the log of a process that this key's executor runs, or to the executor's own
+    Add(LogAddArgs),
+}
+
+/// `colony log add`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct LogAddArgs {
+    /// The line; more lines at once are more lines of the log
+    #[arg(value_name = "TEXT", required_unless_present = "msg")]
+    words: Option<String>,
+    /// The same, in ColonyOS's words
+    #[arg(short, long, value_name = "TEXT", conflicts_with = "words")]
+    msg: Option<String>,
+    /// The process: p7, the first characters of its id, or last [default: the executor's own log]
+    #[arg(short, long, value_name = "ID")]
+    pub(crate) processid: Option<ProcessRef>,
+}
+
+impl LogAddArgs {
+    /// The text, however it was written; clap has made sure that it was.
+    pub(crate) fn text(&self) -> &str {
+        self.words.as_deref().or(self.msg.as_deref()).unwrap_or_default()
+    }
 }
 
 /// `colony log search`.

@@ -108,7 +108,7 @@ struct Places<'a> {
 /// Opens the door for ColonyOS's clients at the first node, whose key owns a ColonyOS server as documented.
 async fn open_gateway(cluster: &Cluster, http: Option<SocketAddr>) -> Result<Option<Gateway>, Failure> {
     let (Some(address), Some(first)) = (http, cluster.members.first()) else { return Ok(None) };
-    let opened = first.node.open_gateway(GatewayConfig { address, tls: None }).await;
+    let opened = first.node.open_gateway(GatewayConfig { address, tls: None, memory: None }).await;
     opened.map(Some).map_err(|error| Failure::caused(&error).hint(Hint::DevOnAnyPort))
 }
 

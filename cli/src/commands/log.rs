@@ -2,7 +2,9 @@
 
 use colony_node::client::ClientError;
 use colony_protocol::{
-    bounded::Text,
+    bounded::{List, Text},
+    command::{Command, LeaseRef},
+    model::{LogLine, LogStream},
     query::{LogSearch, Query},
     reply::{Answer, LogHit},
     time::Span,
@@ -11,7 +13,7 @@ use colony_protocol::{
 use super::{logs, user::too_long};
 use crate::{
     app::App,
-    args::{LogSearchArgs, LogVerb, Reading},
+    args::{LogAddArgs, LogSearchArgs, LogVerb, Reading},
     error::{Exit, Failure},
     output,
 };
@@ -20,6 +22,7 @@ use crate::{
 pub(super) async fn run(app: &App, verb: LogVerb) -> Result<Exit, Failure> {
     match verb {
         LogVerb::Get(args) => logs::run(app, args.what.processid, args.what.follow, args.reading).await,
+        LogVerb::Add(args) => add(app, &args).await,
         LogVerb::Search(args) => search(app, args.what, args.reading).await,
         LogVerb::Ls(args) => {
             let session = app.reading(args.reading).await?;
@@ -29,6 +32,25 @@ pub(super) async fn run(app: &App, verb: LogVerb) -> Result<Exit, Failure> {
             Ok(Exit::DONE)
         }
     }
+}
+
+/// Adds lines to the log of a process that this executor holds, or to its own.
+async fn add(app: &App, args: &LogAddArgs) -> Result<Exit, Failure> {
+    let session = app.session()?;
+    let line = |line: &str| {
+        Ok(LogLine { stream: LogStream::Note, message: Text::new(format!("{line}\n")).map_err(too_long)? })
+    };
+    let lines = args.text().lines().map(line).collect::<Result<Vec<_>, Failure>>()?;
+    let lines = List::new(lines).map_err(too_long)?;
+    let command = match &args.processid {
+        Some(id) => {
+            let lease = LeaseRef::any(session.client.process(id.0.clone()).await?.id);
+            Command::AddLog { lease, lines }
+        }
+        None => Command::AddExecutorLog { lines },
+    };
+    session.client.command(&command).await?;
+    Ok(Exit::DONE)
 }
 
 /// Pages through all logs until there are enough lines or no more.

@@ -8,13 +8,15 @@ use std::{
 use colony_protocol::identity::{Identity, IdentityError, SecretKey};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Context, Contexts, NodeFile, Running, file, keys};
+use super::{Context, Contexts, MadeFile, NodeFile, Running, file, keys};
 use crate::{error::Failure, hint::Hint, names::numbered};
 
 /// The file with the contexts.
 const CONTEXTS: &str = "contexts.toml";
 /// The file about this home's node.
 const NODE: &str = "node.toml";
+/// Where the colonies stand that a node has made for others.
+const MADE: &str = "made.toml";
 /// What a running node says about itself.
 const RUNNING: &str = "running.toml";
 /// The directory with the node's store.
@@ -164,6 +166,16 @@ impl Home {
     /// Replaces what its node is told.
     pub(crate) fn write_node(&self, node: &NodeFile) -> Result<(), HomeError> {
         self.write(NODE, node)
+    }
+
+    /// The colonies that its node has made for others, through the door for ColonyOS's clients.
+    pub(crate) fn made(&self) -> Result<MadeFile, HomeError> {
+        Ok(self.read(MADE)?.unwrap_or_default())
+    }
+
+    /// Replaces them.
+    pub(crate) fn write_made(&self, made: &MadeFile) -> Result<(), HomeError> {
+        self.write(MADE, made)
     }
 
     /// The node that says it runs in this home. It may have been killed since.

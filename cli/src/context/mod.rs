@@ -14,5 +14,5 @@ pub(crate) use self::{
     chosen::Chosen,
     contexts::{Context, Contexts},
     home::Home,
-    node::{Joined, NodeFile, Peer, Running, TlsFiles},
+    node::{Joined, MadeFile, NodeFile, Peer, Running, TlsFiles},
 };

@@ -58,6 +58,15 @@ pub(crate) struct Joined {
     pub(crate) peers: Vec<Peer>,
 }
 
+/// Colonies that a node has made for owners elsewhere. No command of this home is about them: it has no key in them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MadeFile {
+    /// Names by ids.
+    #[serde(default)]
+    pub(crate) colonies: BTreeMap<String, String>,
+}
+
 /// Another node of a colony.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -15,6 +15,7 @@ mod founding;
 mod lab;
 mod local;
 mod machine;
+mod objects;
 mod output;
 mod quorum;
 mod submit;

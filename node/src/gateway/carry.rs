@@ -6,7 +6,10 @@ mod server;
 use std::{sync::Arc, time::Duration};
 
 use colony_protocol::{
-    colonyos::{Action, Ask, Fault, Next, Place, Show, Then},
+    colonyos::{
+        Action, Ask, ENTRIES_BYTES_MAX, Fault, Next, PAGES_MAX, Place, Show, Then, entries_bytes, joined,
+        next_page,
+    },
     command::{Assign, Command},
     model::{Name, Process, ProcessId, json::ColonyContext},
     query::{LogSearch, Query},
@@ -57,6 +60,7 @@ impl Errand<'_> {
         }
         match action {
             Action::Read { query, show } => self.show(query.clone(), show).await,
+            Action::ReadAll { query, show } => Ok((None, self.show_all(query.clone(), show).await?)),
             Action::Change { commands, then } => Ok((None, self.change(commands, then).await?)),
             Action::Assign { assign, wait } => Ok((None, self.assign(assign, *wait).await?)),
             Action::History { executor, span, state } => {
@@ -78,6 +82,8 @@ impl Errand<'_> {
             Action::Version
             | Action::ServerInfo
             | Action::Colonies
+            | Action::AddColony { .. }
+            | Action::RemoveColony(_)
             | Action::ServerStatistics
             | Action::Cluster => Err(Fault::new(500, "this is asked of the node, not of a colony")),
         }
@@ -90,6 +96,18 @@ impl Errand<'_> {
     async fn show(&self, query: Query, show: &Show) -> Answered {
         let answer = self.ask(query).await?;
         Ok((show.kind(), show.print(&answer, self.context())?))
+    }
+
+    async fn show_all(&self, first: Query, show: &Show) -> Result<Value, Fault> {
+        let (mut pages, mut next, mut bytes) = (Vec::new(), Some(first), 0_usize);
+        while let Some(query) = next.take().filter(|_| pages.len() < PAGES_MAX && bytes < ENTRIES_BYTES_MAX) {
+            let answer = self.ask(query.clone()).await?;
+            bytes = bytes.saturating_add(entries_bytes(&answer));
+            pages.push(show.print(&answer, self.context())?);
+            // An answer is cut where it becomes too large, so only one without rows is surely the last.
+            next = next_page(&query, &answer);
+        }
+        Ok(joined(pages))
     }
 
     /// Asks the colony.
@@ -120,7 +138,7 @@ impl Errand<'_> {
         self.shared.replays.note(self.said.rpc.digest(), from.ip(), now)
     }
 
-    async fn change(&self, commands: &[Command], then: &Then) -> Result<Value, Fault> {
+    pub(super) async fn change(&self, commands: &[Command], then: &Then) -> Result<Value, Fault> {
         self.once()?;
         let mut last = Reply::Done;
         for command in commands {
@@ -197,7 +215,7 @@ impl Errand<'_> {
 
     /// Only the colony's owner.
     fn owner(&self) -> Result<(), Fault> {
-        if self.colony.desk.id()? == self.said.by {
+        if self.colony.desk.owner_id()? == self.said.by {
             return Ok(());
         }
         Err(Fault::denied("Access denied, not colony owner"))

@@ -5,11 +5,12 @@
 
 use std::fmt::Write as _;
 
-use colony_protocol::{model::State, reply::Statistics};
+use colony_protocol::{model::State, reply::Statistics, time::Timestamp};
 
-use super::{
-    Shared,
-    meter::{BUCKETS, Tally},
+use super::{Shared, meter::Tally};
+use crate::{
+    histogram::{BUCKETS, Histogram},
+    service::Colony,
 };
 
 /// States as the gauges name them, with their numbers.
@@ -56,6 +57,8 @@ pub(super) fn tell(shared: &Shared) -> String {
         page.gauge("colony_coordinates", "Whether this node coordinates", &label, u64::from(leads));
         let led = status.coordinator.is_some();
         page.gauge("colony_has_coordinator", "Whether anybody does", &label, u64::from(led));
+        work(&mut page, colony, &escape(&name), shared.behind.runtime.now());
+        page.counter("colony_elections_total", "Elections since the colony was made", &label, status.term);
         page.gauge("colony_paused", "Whether assignment is paused", &label, u64::from(status.paused));
     }
     page.server("colonies", served.len() as u64);
@@ -64,6 +67,8 @@ pub(super) fn tell(shared: &Shared) -> String {
         page.server(&format!("processes_{word}"), all.processes_in(*state));
         page.server(&format!("workflows_{word}"), all.workflows_in(*state));
     }
+    let commits = "Transactions that are on this node's disk, since it started";
+    page.counter("colony_store_commits_total", commits, "", shared.behind.book.commits());
     let vitals = shared.behind.pulse.take();
     page.gauge("colony_peers", "Connected peers", "", vitals.peers.len() as u64);
     for peer in &vitals.peers {
@@ -74,6 +79,22 @@ pub(super) fn tell(shared: &Shared) -> String {
         page.tally(class, &tally);
     }
     page.0
+}
+
+/// How work flows through a colony.
+fn work(page: &mut Page, colony: &Colony, name: &str, now: Timestamp) {
+    let Ok(load) = colony.desk.load() else { return };
+    let label = format!("{{colony=\"{name}\"}}");
+    page.gauge("colony_queue_depth", "Processes that could be taken now", &label, load.ready);
+    let age = load.oldest.map_or(0.0, |since| now.since(since).as_secs_f64());
+    page.seconds("colony_queue_age_seconds", "How long the oldest of them has waited", &label, age);
+    page.gauge("colony_leases", "Processes that executors hold", &label, load.leases);
+    page.histogram(
+        "colony_assign_wait_seconds",
+        "From submission to assignment, of work that waited for no parents; counted where it is coordinated",
+        &format!("colony=\"{name}\""),
+        &colony.waits.read(),
+    );
 }
 
 /// Text in Prometheus's form.
@@ -92,21 +113,35 @@ impl Page {
     }
 
     fn tally(&mut self, class: &str, tally: &Tally) {
-        let name = "colony_gateway_seconds";
-        self.head(name, "How long answers took, by class of message", "histogram");
+        let help = "How long answers took, by class of message";
+        self.histogram("colony_gateway_seconds", help, &format!("class=\"{class}\""), &tally.times);
+        self.head("colony_gateway_faults_total", "Messages that were refused", "counter");
+        writeln!(self.0, "colony_gateway_faults_total{{class=\"{class}\"}} {}", tally.faults).ok();
+    }
+
+    fn histogram(&mut self, name: &str, help: &str, label: &str, times: &Histogram) {
+        self.head(name, help, "histogram");
         let mut below = 0_u64;
-        for (end, count) in BUCKETS.iter().zip(tally.buckets) {
+        for (end, count) in BUCKETS.iter().zip(times.buckets) {
             below = below.saturating_add(count);
             #[expect(clippy::cast_precision_loss, reason = "the ends of the buckets are small")]
             let end = *end as f64 / 1e6;
-            writeln!(self.0, "{name}_bucket{{class=\"{class}\",le=\"{end}\"}} {below}").ok();
+            writeln!(self.0, "{name}_bucket{{{label},le=\"{end}\"}} {below}").ok();
         }
-        let (count, sum) = (tally.count(), tally.sum.as_secs_f64());
-        writeln!(self.0, "{name}_bucket{{class=\"{class}\",le=\"+Inf\"}} {count}").ok();
-        writeln!(self.0, "{name}_sum{{class=\"{class}\"}} {sum}").ok();
-        writeln!(self.0, "{name}_count{{class=\"{class}\"}} {count}").ok();
-        self.head("colony_gateway_faults_total", "Messages that were refused", "counter");
-        writeln!(self.0, "colony_gateway_faults_total{{class=\"{class}\"}} {}", tally.faults).ok();
+        let (count, sum) = (times.count(), times.sum.as_secs_f64());
+        writeln!(self.0, "{name}_bucket{{{label},le=\"+Inf\"}} {count}").ok();
+        writeln!(self.0, "{name}_sum{{{label}}} {sum}").ok();
+        writeln!(self.0, "{name}_count{{{label}}} {count}").ok();
+    }
+
+    fn counter(&mut self, name: &str, help: &str, label: &str, value: u64) {
+        self.head(name, help, "counter");
+        writeln!(self.0, "{name}{label} {value}").ok();
+    }
+
+    fn seconds(&mut self, name: &str, help: &str, label: &str, value: f64) {
+        self.head(name, help, "gauge");
+        writeln!(self.0, "{name}{label} {value}").ok();
     }
 
     /// What a name means, once.

@@ -23,14 +23,22 @@ mod place;
 mod pubsub;
 mod replays;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{fmt, net::SocketAddr, sync::Arc};
 
-use colony_protocol::identity::{Identity, SecretKey};
+use colony_protocol::{
+    identity::{Identity, SecretKey},
+    model::Name,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use listen::GatewayError;
 
-use crate::{net::Tls, node::Pulse, runtime::Runtime, service::Service};
+use crate::{
+    net::Tls,
+    node::{Book, Pulse},
+    runtime::Runtime,
+    service::Service,
+};
 use meter::Meter;
 use replays::Replays;
 
@@ -41,6 +49,48 @@ pub struct GatewayConfig {
     pub address: SocketAddr,
     /// The certificate to show; without one it speaks plain HTTP.
     pub tls: Option<Tls>,
+    /// Who remembers which colonies were made and forgotten through the door; without one they last as long as the node
+    /// runs.
+    pub memory: Option<Memory>,
+}
+
+/// What became of a colony through the door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// This node has made it.
+    Made {
+        /// Its id.
+        id: Identity,
+        /// Its name.
+        name: Name,
+    },
+    /// This node has forgotten it.
+    Forgotten(Identity),
+}
+
+/// What a [`Memory`] does; it may fail.
+type Remembering = dyn Fn(&Kept) -> Result<(), String> + Send + Sync;
+
+/// Remembers which colonies a node has, for its next start.
+#[derive(Clone)]
+pub struct Memory(Arc<Remembering>);
+
+impl Memory {
+    /// A memory that calls `remember`, which says what went wrong.
+    #[must_use]
+    pub fn new(remember: impl Fn(&Kept) -> Result<(), String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(remember))
+    }
+
+    fn keep(&self, kept: &Kept) -> Result<(), String> {
+        (self.0)(kept)
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory").finish_non_exhaustive()
+    }
 }
 
 /// What the door knows of the node behind it.
@@ -52,6 +102,8 @@ pub(crate) struct Behind {
     pub(crate) key: SecretKey,
     /// How the node is doing.
     pub(crate) pulse: Pulse,
+    /// Makes and forgets colonies.
+    pub(crate) book: Book,
     /// Time, randomness and tasks.
     pub(crate) runtime: Runtime,
 }
@@ -66,6 +118,8 @@ struct Shared {
     address: SocketAddr,
     /// Whether what comes through it is encrypted.
     secure: bool,
+    /// Who remembers which colonies there are; one is made or forgotten at a time.
+    memory: tokio::sync::Mutex<Option<Memory>>,
     /// What was changed lately, and by whose word.
     replays: Replays,
     /// What was asked, and how long it took.
@@ -93,6 +147,7 @@ impl Gateway {
             node: behind.key.identity(),
             address,
             secure: tls.is_some(),
+            memory: tokio::sync::Mutex::new(config.memory),
             replays: Replays::default(),
             meter: Meter::default(),
             closing: CancellationToken::new(),

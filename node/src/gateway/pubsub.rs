@@ -4,6 +4,7 @@
 //! task serves a socket, and its frames wait in a short queue, so that a client that does not read stops its own
 //! subscriptions and nobody else's.
 
+mod channel;
 mod process;
 
 use std::sync::Arc;
@@ -34,6 +35,8 @@ const IDLE: std::time::Duration = std::time::Duration::from_secs(120);
 enum End {
     /// The socket is closed with it.
     Close,
+    /// The socket stays open for another one.
+    Stay,
 }
 
 /// Where a subscription puts its frames.
@@ -48,6 +51,11 @@ impl Frames {
     async fn send(&self, value: &Value) -> Result<(), Gone> {
         let frame = Message::Text(colonyos::reply(self.kind, value).into());
         self.queue.send(frame).await.map_err(|_| Gone)
+    }
+
+    /// Waits until all frames before are on their way: large ones are not piled up.
+    async fn clear(&self) -> Result<(), Gone> {
+        self.queue.reserve_many(FRAMES).await.map(drop).map_err(|_| Gone)
     }
 
     /// Says what went wrong.
@@ -71,7 +79,7 @@ pub(super) async fn converse(shared: Arc<Shared>, mut socket: WebSocket) {
         tokio::select! {
             biased;
             Some(frame) = frames.recv() => if socket.send(frame).await.is_err() { return },
-            Some(End::Close) = subscriptions.next(), if !idle => break,
+            Some(end) = subscriptions.next(), if !idle => if end == End::Close { break },
             () = shared.closing.cancelled() => break,
             said = socket.recv() => match said {
                 Some(Ok(Message::Text(text))) => {
@@ -117,7 +125,11 @@ async fn subscribe(
     let read = shared.behind.runtime.compute(move || api::read(&text, None, open)).await;
     let (_, by, subscription) = read.map_err(api::busy)??;
     let Some(subscription) = subscription else { return Ok(None) };
-    let frames = Frames { kind: "subscribeprocessmsg", queue: queue.clone() };
+    let kind = match subscription {
+        Subscription::Channel { .. } => "subscribechannelmsg",
+        Subscription::Process { .. } | Subscription::Processes { .. } => "subscribeprocessmsg",
+    };
+    let frames = Frames { kind, queue: queue.clone() };
     let shared = Arc::clone(shared);
     Ok(Some(match subscription {
         Subscription::Process { process, state, wait } => Box::pin(async move {
@@ -128,6 +140,10 @@ async fn subscribe(
             let wanted = process::Wanted { colony, executor_type, state };
             process::follow_all(&shared, by, wanted, wait, frames).await.ok();
             End::Close
+        }),
+        Subscription::Channel { process, channel, after, wait } => Box::pin(async move {
+            let wanted = channel::Wanted { process, channel, after };
+            channel::follow(&shared, by, wanted, wait, frames).await.unwrap_or(End::Close)
         }),
     }))
 }

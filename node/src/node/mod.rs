@@ -7,6 +7,7 @@
 //!
 //! What may never happen: one colony kept from working by another that cannot start; a colony open twice.
 
+mod book;
 mod colleague;
 mod config;
 mod founding;
@@ -38,8 +39,11 @@ pub use config::{
     StartError,
 };
 
-pub(crate) use self::pulse::Pulse;
 use self::replica::{Ground, Replica};
+pub(crate) use self::{
+    book::{Book, RemoveError},
+    pulse::Pulse,
+};
 use crate::{
     client::{Client, Local, Transport},
     consensus::ProposeError,
@@ -67,7 +71,7 @@ pub struct Node {
     /// What its colonies share.
     ground: Ground,
     /// Its colonies.
-    replicas: Mutex<BTreeMap<Identity, Replica>>,
+    replicas: Arc<Mutex<BTreeMap<Identity, Replica>>>,
     /// Lets go of the colonies when this is dropped without a shutdown.
     ties: Ties,
     /// Talks to peers; `None` for a node that listens nowhere.
@@ -118,7 +122,7 @@ impl Node {
             runtime,
         };
         let ties = Ties(ground.peers.clone(), Arc::clone(&ground.neighbours));
-        let mut node = Self { ground, ties, replicas: Mutex::default(), network: None, closed };
+        let mut node = Self { ground, ties, replicas: Arc::default(), network: None, closed };
         if let Err(error) = node.begin(config, door).await {
             node.shutdown().await;
             return Err(error);
@@ -176,35 +180,13 @@ impl Node {
     /// # Errors
     /// [`StartError`]; the other colonies of this node are not disturbed.
     pub async fn open_colony(&self, config: &ColonyConfig) -> Result<(), StartError> {
-        check_owner(config)?;
-        let replica = Replica::start(&self.ground, config).await?;
-        if let Some(founding) = &config.found
-            && let Err(error) = replica.found(&self.ground, founding).await
-        {
-            self.ground.peers.forget(&config.id);
-            self.ground.neighbours.leave(&config.id);
-            replica.stop().await;
-            return Err(error);
-        }
-        self.ground.service.serve(config.id, replica.served(&self.ground));
-        self.replicas().insert(config.id, replica);
-        Ok(())
+        self.book().open(config).await
     }
 
     /// Serves a colony no more: answers all who wait, and leaves what is stored of it where it is. Says whether it was
     /// open.
     pub async fn close_colony(&self, colony: &Identity) -> bool {
-        self.ground.service.forget(colony);
-        let replica = self.replicas().remove(colony);
-        match replica {
-            Some(replica) => {
-                self.ground.peers.forget(colony);
-                self.ground.neighbours.leave(colony);
-                replica.stop().await;
-                true
-            }
-            None => false,
-        }
+        self.book().close(colony).await
     }
 
     /// Serves a colony no more, and forgets all that is stored of it.
@@ -212,19 +194,11 @@ impl Node {
     /// # Errors
     /// [`ForgetError`], if what read it has not ended in time, or the store failed.
     pub async fn forget_colony(&self, colony: &Identity) -> Result<(), ForgetError> {
-        self.close_colony(colony).await;
-        let begun = self.ground.runtime.elapsed();
-        loop {
-            match self.ground.store.forget(*colony).await {
-                // Tasks that were told to end hold it until they are next polled.
-                Err(ForgetError::Open)
-                    if self.ground.runtime.elapsed().saturating_sub(begun) < ANSWER_PATIENCE =>
-                {
-                    self.ground.runtime.sleep(FORGET_RETRY).await;
-                }
-                outcome => return outcome,
-            }
-        }
+        self.book().forget(colony).await
+    }
+
+    fn book(&self) -> Book {
+        Book { ground: self.ground.clone(), replicas: Arc::clone(&self.replicas) }
     }
 
     /// The colonies that are open.
@@ -253,7 +227,8 @@ impl Node {
     pub async fn open_gateway(&self, config: GatewayConfig) -> Result<Gateway, GatewayError> {
         let Ground { service, key, pulse, runtime, .. } = &self.ground;
         let (service, key) = (service.clone(), key.clone());
-        let behind = Behind { service, key, pulse: pulse.clone(), runtime: runtime.clone() };
+        let book = self.book();
+        let behind = Behind { service, key, pulse: pulse.clone(), book, runtime: runtime.clone() };
         Gateway::open(behind, config).await
     }
 

@@ -210,6 +210,7 @@ impl Replica {
             ended: Arc::clone(&self.ended),
             coordinator: self.coordinator.clone(),
             desk: Arc::clone(&self.desk),
+            waits: Arc::default(),
         }
     }
 

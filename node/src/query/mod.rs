@@ -18,13 +18,14 @@ use std::sync::RwLockReadGuard;
 
 use colony_protocol::{
     bounded::{List, Text},
-    colony::Colony,
+    colony::{Colony, Load},
+    command::Command,
     identity::Identity,
     model::{
         ExecutorState, Name, Process, ProcessId, RegisteredFunction, StoredLogLine, Workflow, WorkflowId,
         member::{Address, MemberKey, MemberView},
     },
-    query::{PAGE_MAX, Query, Selector},
+    query::{ChannelsQuery, PAGE_MAX, Query, Selector},
     refusal::Refusal,
     reply::{Answer, LISTENERS_MAX, Statistics, Status},
 };
@@ -137,6 +138,16 @@ impl Desk {
         Ok(self.colony()?.id())
     }
 
+    /// The key of the colony's owner, as far as it is known here.
+    pub(crate) fn owner_id(&self) -> Result<Identity, Refusal> {
+        Ok(self.colony()?.owner_id())
+    }
+
+    /// Whom this node takes for its server's owner, in ColonyOS's sense.
+    pub(crate) fn server_owner(&self) -> Result<Identity, Refusal> {
+        Ok(self.colony()?.server_owner(&self.node))
+    }
+
     /// The colony's name, as far as it is known here.
     pub(crate) fn name(&self) -> Result<Name, Refusal> {
         Ok(self.colony()?.name().clone())
@@ -168,9 +179,49 @@ impl Desk {
         Ok(self.colony()?.statistics())
     }
 
+    /// How much is waiting and how much is held, as far as is known here.
+    pub(crate) fn load(&self) -> Result<Load, Refusal> {
+        Ok(self.colony()?.load())
+    }
+
     /// Whether somebody may ask questions, as far as is known here.
     pub(crate) fn may_read(&self, by: &Identity) -> bool {
         self.colony().is_ok_and(|colony| colony.may_read(by).is_ok())
+    }
+
+    /// Whether somebody may forget what is in the archive already, where the core cannot look: it must be its own.
+    pub(crate) fn may_forget(&self, by: &Identity, command: &Command) -> Result<(), Refusal> {
+        match command {
+            Command::Remove { process } => {
+                match self.view.archived_process(process.number()).map_err(storage)? {
+                    Some(row) if row.id == *process => {
+                        self.colony()?.may_end(by, &row.initiator, &row.initiator_name)
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Command::RemoveWorkflow { workflow } => {
+                match self.view.archived_workflow(workflow.number()).map_err(storage)? {
+                    Some(row) if row.id == *workflow => {
+                        self.colony()?.may_end(by, &row.initiator, &row.initiator_name)
+                    }
+                    _ => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether somebody may ask this question, as far as is known here: what is said in channels is not for all members.
+    pub(crate) fn may_ask(&self, by: &Identity, query: &Query) -> Result<(), Refusal> {
+        self.colony()?.may_read(by)?;
+        match query {
+            Query::Channels(ChannelsQuery::Read { process, .. } | ChannelsQuery::List { process }) => {
+                let process = self.process(process)?.id;
+                self.colony()?.channels(by, &process).map(drop)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Who was sent away may ask whether its vote is still needed, and where nothing is known yet anybody may.
@@ -228,6 +279,7 @@ impl Desk {
             paused: colony.is_paused(),
             statistics: colony.statistics(),
             version: Text::cut(env!("CARGO_PKG_VERSION")),
+            owner: colony.owner_id(),
         })
     }
 

@@ -27,7 +27,7 @@ use colony_protocol::{
     identity::Identity,
     query::{ChannelsQuery, Query},
     refusal::Refusal,
-    reply::{Outcome, Response},
+    reply::{Outcome, Reply, Response},
     rpc,
 };
 
@@ -40,6 +40,7 @@ pub use route::{Forwarder, Forwarding};
 use crate::{
     consensus::Consensus,
     coordinator::Coordinator,
+    histogram::SharedHistogram,
     net::{Caller, Handler, Handling},
     query::Desk,
     runtime::{Busy, Runtime},
@@ -67,12 +68,23 @@ pub struct Colony {
     pub coordinator: Coordinator,
     /// Answers questions.
     pub desk: Arc<Desk>,
+    /// How long work waited that was given out here.
+    pub(crate) waits: Arc<SharedHistogram>,
 }
 
 impl Colony {
     /// Why this node takes no part in the colony any more.
     fn ended(&self) -> Option<Refusal> {
         self.ended.get().cloned()
+    }
+
+    /// Counts how long work waited that was given out just now for the first time. What waited for parents waited for
+    /// something else.
+    fn count_waits(&self, reply: &Reply) {
+        let Reply::Assigned { processes, .. } = reply else { return };
+        let first = processes.iter().filter(|process| process.token == 1 && process.parents.is_empty());
+        self.waits
+            .add(first.filter_map(|process| Some(process.started_at?.since(process.submitted_at).to_std())));
     }
 
     /// Whether somebody takes part in the colony, as far as is known here. A node that knows no members yet tells nobody

@@ -253,6 +253,9 @@ impl<'a> Route<'a> {
         let waited = self.errand.waited(self.runtime.elapsed());
         match ask {
             Ask::Command(command) => {
+                if let Err(refusal) = self.colony.desk.may_forget(&item.by, command) {
+                    return Some(encode(&Err(refusal)));
+                }
                 let ordered = Ordered {
                     item: item.clone(),
                     request: *request,
@@ -261,7 +264,10 @@ impl<'a> Route<'a> {
                     command: command.as_ref(),
                 };
                 match self.colony.coordinator.carry_out(ordered).await {
-                    Ok(reply) => Some(encode(&Ok(Response::Reply(reply)))),
+                    Ok(reply) => {
+                        self.colony.count_waits(&reply);
+                        Some(encode(&Ok(Response::Reply(reply))))
+                    }
                     Err(Unanswered::Refused(refusal)) => Some(encode(&Err(refusal))),
                     Err(Unanswered::Moved) => None,
                 }

@@ -1,7 +1,8 @@
 //! Who may do what: the owner, members, and the executor that holds a lease.
 //!
-//! The owner is the colony's own key, or the one it was changed to. Work is submitted by approved executors, users and, unlike in ColonyOS, by the
-//! owner: it could make itself a user at any time. Nodes keep a replica of everything, so they may ask questions; to
+//! The owner is the colony's own key, or the one it was changed to. Work is submitted by approved executors, users and,
+//! unlike in ColonyOS, by the owner: it could make itself a user at any time. What somebody submitted, nobody else ends
+//! or forgets, but the owner. Nodes keep a replica of everything, so they may ask questions; to
 //! submit work they need to be executors too.
 
 use super::Colony;
@@ -43,6 +44,20 @@ impl Colony {
                 Refusal::denied(*by, "only the colony's executors, users and owner may do this")
             })),
         }
+    }
+
+    /// Whether `by` may end or forget what somebody else's key put into the colony: its own, the owner everything. What
+    /// a key put in that is nobody's any more belongs to whoever bears its name now, having changed its key.
+    ///
+    /// # Errors
+    /// [`Refusal::Denied`] otherwise.
+    pub fn may_end(&self, by: &Identity, initiator: &Identity, name: &str) -> Result<(), Refusal> {
+        self.member(by)?;
+        let inherited = || !self.is_known(initiator) && *self.name_of(by) == *name;
+        if *by == *initiator || *by == self.owner_id() || inherited() {
+            return Ok(());
+        }
+        Err(Refusal::denied(*by, "only whoever submitted it, or the colony's owner, may do this"))
     }
 
     /// The approved executor with this identity.

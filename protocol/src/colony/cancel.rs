@@ -19,6 +19,7 @@ impl Colony {
     ) -> Result<Reply, Refusal> {
         self.member(by)?;
         let process = self.live(id)?;
+        self.may_end(by, &process.initiator, &process.initiator_name)?;
         if process.state.is_terminal() {
             return Err(Refusal::WrongState { action: Text::cut("cancel"), state: process.state });
         }
@@ -35,8 +36,9 @@ impl Colony {
         out: &mut Outbox,
     ) -> Result<Reply, Refusal> {
         self.member(by)?;
-        let members: Vec<u64> =
-            self.live_workflow_by_id(id)?.processes.iter().map(ProcessId::number).collect();
+        let workflow = self.live_workflow_by_id(id)?;
+        self.may_end(by, &workflow.initiator, &workflow.initiator_name)?;
+        let members: Vec<u64> = workflow.processes.iter().map(ProcessId::number).collect();
         for number in members {
             let unfinished = self.processes.get(&number).is_some_and(|process| !process.state.is_terminal());
             if unfinished {

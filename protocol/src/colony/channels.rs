@@ -24,6 +24,7 @@ use crate::{
         channel::{
             BURST, CHANNELS_BYTES_MAX, ChannelInfo, ENTRIES_MAX, Entry, KEPT_AFTER_END, NewEntry, RATE,
         },
+        member::Member,
     },
     refusal::Refusal,
     reply::Reply,
@@ -225,7 +226,8 @@ impl Colony {
     /// Where a channel of a process can be read, and how far.
     ///
     /// # Errors
-    /// [`Refusal::Denied`] unless `by` submitted the process or holds it, [`Refusal::NotFound`].
+    /// [`Refusal::Denied`] unless `by` submitted the process, holds it or is a node of the colony;
+    /// [`Refusal::NotFound`].
     pub fn channel(&self, by: &Identity, process: &ProcessId, name: &str) -> Result<ChannelEnds, Refusal> {
         let table = self.readable(by, process)?;
         let place = table.find(name)?;
@@ -251,7 +253,10 @@ impl Colony {
             Some(table) => table.clone(),
             None => self.open_table(id)?.1,
         };
-        table.admits(by)?;
+        // A node has it on its disk, and asks for those whom it serves.
+        if !self.roster.get(by).is_some_and(Member::is_active_node) {
+            table.admits(by)?;
+        }
         Ok(table)
     }
 

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     bounded::Text,
     identity::Identity,
-    model::{Capabilities, Executor, ExecutorState, member::Role},
+    model::{Allocations, Capabilities, Executor, ExecutorState, member::Role},
     refusal::Refusal,
     reply::Reply,
     time::Timestamp,
@@ -114,6 +114,17 @@ impl Colony {
         self.put_executor(Executor { capabilities: capabilities.clone(), ..executor }, out);
         // It may be waiting for work that it can take only now.
         out.event(Event::Resumed);
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn report_allocations(
+        &mut self,
+        by: &Identity,
+        allocations: &Allocations,
+        out: &mut Outbox,
+    ) -> Result<Reply, Refusal> {
+        let executor = self.approved(by)?.clone();
+        self.put_executor(Executor { allocations: allocations.clone(), ..executor }, out);
         Ok(Reply::Done)
     }
 

@@ -9,7 +9,7 @@ use super::{Colony, Outbox, RowKey};
 use crate::{
     bounded::Text,
     identity::Identity,
-    model::{Name, Process, RegisteredFunction},
+    model::{FunctionArguments, Name, Process, RegisteredFunction},
     refusal::Refusal,
     reply::Reply,
     time::Timestamp,
@@ -79,6 +79,7 @@ impl Colony {
         by: &Identity,
         func_name: &Text<1024>,
         description: &Text<16384>,
+        arguments: &FunctionArguments,
         out: &mut Outbox,
     ) -> Result<Reply, Refusal> {
         let executor = self.approved(by)?;
@@ -103,6 +104,8 @@ impl Colony {
             executor_type: executor.executor_type.clone(),
             func_name: func_name.clone(),
             description: description.clone(),
+            arguments: arguments.clone(),
+            location_name: executor.location_name.clone(),
             ..RegisteredFunction::default()
         };
         self.meta.last_function = number;

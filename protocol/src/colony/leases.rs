@@ -65,6 +65,11 @@ impl Leases {
         self.holders.get(id).map(|holder| holder.processes.iter().copied().collect()).unwrap_or_default()
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> u64 {
+        self.holders.values().map(|holder| holder.processes.len() as u64).sum()
+    }
+
     /// Whether an executor holds anything.
     pub(super) fn holds(&self, id: &Identity) -> bool {
         self.holders.contains_key(id)

@@ -79,6 +79,7 @@ pub use encoding::{
 pub use executor_log::NO_PROCESS;
 pub use matching::meets;
 pub use outbox::{Change, Event, Outbox};
+pub use reading::Load;
 pub use retention::Expiry;
 pub use row::{RestoreError, RowKey};
 
@@ -245,8 +246,8 @@ impl Colony {
             Command::UpdateExecutor { capabilities } => self.update_executor(by, capabilities, out),
             Command::AddUser { user } => self.add_user(by, user, out),
             Command::RemoveUser { name } => self.remove_user(by, name, out),
-            Command::AddFunction { func_name, description } => {
-                self.add_function(by, func_name, description, out)
+            Command::AddFunction { func_name, description, arguments } => {
+                self.add_function(by, func_name, description, arguments, out)
             }
             Command::RemoveFunction { number } => self.remove_function(by, *number, out),
             Command::Pause => self.pause(by),
@@ -256,6 +257,7 @@ impl Colony {
             Command::Locations(command) => self.change_locations(call, command, out),
             Command::Append(ask) => self.append(by, ask, out),
             Command::ChangeKey(change) => self.change_key(by, change, out),
+            Command::ReportAllocations { allocations } => self.report_allocations(by, allocations, out),
             Command::AddCron { cron } => self.add_cron(call, cron, out),
             Command::RemoveCron { cron } => self.remove_cron(by, cron, out),
             Command::RunCron { cron } => self.run_cron_now(by, cron, out),

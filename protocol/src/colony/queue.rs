@@ -141,6 +141,11 @@ impl Queue {
         Merge { queue: self, unopened, open: BTreeMap::new(), fits }
     }
 
+    /// How many ready processes there are.
+    pub(super) fn len(&self) -> u64 {
+        self.lanes.values().map(|lane| lane.places.len() as u64).sum()
+    }
+
     /// All ready processes in queue order.
     pub(super) fn all(&self) -> impl Iterator<Item = u64> + use<'_> {
         let open = self.lanes.values().filter_map(|lane| {

@@ -5,12 +5,23 @@ use crate::{
     charter::SignedDelegation,
     identity::Identity,
     model::{
-        Cron, Executor, ExecutorState, Generator, Name, Policy, Process, RegisteredFunction, User, Workflow,
-        member::Member,
+        Cron, Executor, ExecutorState, Generator, Name, Policy, Process, RegisteredFunction, State, User,
+        Workflow, member::Member,
     },
     reply::Statistics,
     time::Timestamp,
 };
+
+/// How much there is to do in a colony, and how much of it is being done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// Processes that could be taken now.
+    pub ready: u64,
+    /// When the oldest of them was submitted.
+    pub oldest: Option<Timestamp>,
+    /// Processes that executors hold.
+    pub leases: u64,
+}
 
 impl Colony {
     /// The moment of the last entry.
@@ -76,6 +87,18 @@ impl Colony {
     /// Ready processes, in queue order.
     pub fn queue(&self) -> impl Iterator<Item = &Process> {
         self.index.queue.all().filter_map(|number| self.live_process(number))
+    }
+
+    /// How much is waiting, since when, and how much is held.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let ready = |process: &&Process| process.state == State::Waiting && !process.waits_for_parents;
+        Load {
+            ready: self.index.queue.len(),
+            // Numbers are given out in the order of submission.
+            oldest: self.live_processes().find(ready).map(|process| process.submitted_at),
+            leases: self.index.leases.count(),
+        }
     }
 
     /// An unfinished workflow.

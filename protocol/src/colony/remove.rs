@@ -1,7 +1,8 @@
 //! Forgets processes and workflows.
 //!
 //! Finished ones are in the archive, which the core does not see: it accepts to forget any number it ever gave out,
-//! and the store drops the row if it is there. So forgetting twice is no error.
+//! and the store drops the row if it is there. So forgetting twice is no error. Whose it was is looked at by whoever
+//! proposes the change, as it looks at signatures.
 
 use super::{Change, Colony, Event, Outbox, RowKey};
 use crate::{
@@ -33,6 +34,7 @@ impl Colony {
         if process.id != *id {
             return Err(Refusal::not_found(format!("process {id}")));
         }
+        self.may_end(by, &process.initiator, &process.initiator_name)?;
         if process.workflow.is_some() {
             return Err(Refusal::invalid(
                 "processid",

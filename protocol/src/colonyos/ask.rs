@@ -45,6 +45,15 @@ pub enum Action {
     ServerInfo,
     /// List the colonies served here. For whoever runs the node.
     Colonies,
+    /// Make a colony here. For whoever runs the node.
+    AddColony {
+        /// Its name.
+        name: Name,
+        /// Its owner's key.
+        owner: Identity,
+    },
+    /// Forget the colony of this name here, with all that is in it. For whoever runs the node.
+    RemoveColony(Name),
     /// Count over all colonies served here. For whoever runs the node.
     ServerStatistics,
     /// List the nodes. For whoever runs the node.
@@ -68,6 +77,13 @@ pub enum Action {
         /// The question.
         query: Query,
         /// How to show the answer.
+        show: Show,
+    },
+    /// Answer a question whose answer comes in pages, with all of them.
+    ReadAll {
+        /// The question for the first page.
+        query: Query,
+        /// How to show a page.
         show: Show,
     },
     /// List processes by when they were submitted.
@@ -125,6 +141,10 @@ impl Ask {
 
     pub(super) fn read(place: Place, query: Query, show: Show) -> Self {
         Self::new(place, Action::Read { query, show })
+    }
+
+    pub(super) fn read_all(place: Place, query: Query, show: Show) -> Self {
+        Self::new(place, Action::ReadAll { query, show })
     }
 
     pub(super) fn by_executor(self, executor: Name) -> Self {

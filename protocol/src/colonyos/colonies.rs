@@ -15,6 +15,13 @@ pub(super) fn read(kind: &str, message: &mut Message<'_>) -> Result<Option<Ask>,
         "getserverinfomsg" => server(Action::ServerInfo),
         "getstatisticsmsg" => server(Action::ServerStatistics),
         "getclustermsg" => server(Action::Cluster),
+        "addcolonymsg" => message.inner(&["colony"], |colony| {
+            let owner = colony.get_with(&["colonyid"], json::identity);
+            let owner = owner.ok().filter(|owner| *owner != Identity::NOBODY);
+            let owner = owner.ok_or_else(|| Fault::bad("invalid colony Id length"))?;
+            Ok(server(Action::AddColony { name: a_name(colony.name(&["name"])?)?, owner }))
+        })?,
+        "removecolonymsg" => server(Action::RemoveColony(message.name(&["colonyname"])?)),
         "getcoloniesmsg" => server(Action::Colonies),
         "getcolonymsg" => Ask::read(message.colony()?, Query::Status, Show::Colony),
         "getcolonystatsmsg" => Ask::read(message.colony()?, Query::Statistics, Show::Statistics),
@@ -34,6 +41,14 @@ pub(super) fn read(kind: &str, message: &mut Message<'_>) -> Result<Option<Ask>,
         }
         _ => return Ok(None),
     }))
+}
+
+/// A name that may stand in lists of names.
+fn a_name(name: Name) -> Result<Name, Fault> {
+    if name.is_empty() || name.contains(':') {
+        return Err(Fault::bad("a colony needs a name, without `:`"));
+    }
+    Ok(name)
 }
 
 fn add_user(message: &mut Message<'_>) -> Result<Ask, Fault> {

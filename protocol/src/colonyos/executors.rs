@@ -33,6 +33,12 @@ pub(super) fn read(kind: &str, message: &mut Message<'_>) -> Result<Option<Ask>,
             let then = Then::Nothing;
             Ask::change(message.colony()?, Command::UpdateExecutor { capabilities }, then).by_executor(own)
         }
+        "reportallocationmsg" | "reportallocationsmsg" => {
+            let allocations = message.get_with(&["allocations"], json::allocations)?;
+            let own = message.name(&["executorname"])?;
+            let command = Command::ReportAllocations { allocations };
+            Ask::change(message.colony()?, command, Then::Nothing).by_executor(own)
+        }
         "addfunctionmsg" => add_function(message)?,
         // The Rust client's word for one executor's functions is a message of its own.
         "getfunctionsmsg" | "getfunctionsbyexecutormsg" => {
@@ -70,7 +76,8 @@ fn add_function(message: &mut Message<'_>) -> Result<Ask, Fault> {
         let own = function.name(&["executorname"])?;
         let func_name: Text<1024> = function.get(&["funcname"])?;
         let description = function.get(&["description"])?;
-        let command = Command::AddFunction { func_name, description };
+        let arguments = function.get(&["args"])?;
+        let command = Command::AddFunction { func_name, description, arguments };
         Ok(Ask::change(place, command, Then::Function).by_executor(own))
     })
 }

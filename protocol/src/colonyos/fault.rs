@@ -50,6 +50,7 @@ impl Fault {
         };
         match kind {
             "cancelprocessmsg" => Self::bad(format!("Tried to cancel {state} process")),
+            "channelappendmsg" => Self::missing("Channel not found: its process has ended"),
             _ => Self::denied("process is not running"),
         }
     }

@@ -1,11 +1,17 @@
 //! From a message's text to what it asks: one table of all kinds.
 
-use super::{Ask, Fault, colonies, crons, executors, logs, processes, workflows};
+use super::{
+    Ask, Fault, blueprints, channels, colonies, crons, executors, files, keys, logs, places, processes,
+    workflows,
+};
 use crate::{
     bounded::Text,
     model::{
         Name,
-        json::read::{Field, FromField, Object},
+        json::{
+            SpecError,
+            read::{Field, FromField, Object},
+        },
     },
 };
 
@@ -22,7 +28,7 @@ impl Message<'_> {
     pub(super) fn get_with<T: Default>(
         &mut self,
         names: &[&'static str],
-        read: impl FnOnce(&Field<'_>) -> Result<T, crate::model::json::SpecError>,
+        read: impl FnOnce(&Field<'_>) -> Result<T, SpecError>,
     ) -> Result<T, Fault> {
         Ok(self.0.read_with(names, read)?)
     }
@@ -53,6 +59,23 @@ impl Message<'_> {
         Ok(super::Place::Colony(self.get(&["colonyname", "namespace"])?))
     }
 
+    /// An object within this one, read in a particular way, and the colony that is named in it: in itself, or in what
+    /// it has under `metadata`.
+    pub(super) fn object<T>(
+        &mut self,
+        names: &[&'static str],
+        read: impl FnOnce(&Field<'_>) -> Result<T, SpecError>,
+    ) -> Result<(super::Place, T), Fault> {
+        let name = names.first().copied().unwrap_or_default();
+        let field = self.0.take(names)?.ok_or_else(|| Fault::bad(format!("{name} is nil")))?;
+        let mut object = field.object()?;
+        let mut colony: Name = object.read(&["colonyname"])?;
+        if let (true, Some(metadata)) = (colony.is_empty(), object.take(&["metadata"])?) {
+            colony = metadata.object()?.read(&["colonyname"])?;
+        }
+        Ok((super::Place::Colony(colony), read(&field)?))
+    }
+
     /// A name in a field.
     pub(super) fn name(&mut self, names: &[&'static str]) -> Result<Name, Fault> {
         self.get(names)
@@ -70,7 +93,20 @@ pub(super) fn kind(json: &str) -> Result<Text<128>, Fault> {
 /// [`Fault`] if there is no such kind of message, or it is not what it should be.
 pub fn read(outer: &str, json: &str) -> Result<Ask, Fault> {
     let mut message = open(outer, json)?;
-    for room in [colonies::read, executors::read, processes::read, workflows::read, crons::read, logs::read] {
+    let rooms = [
+        colonies::read,
+        executors::read,
+        processes::read,
+        workflows::read,
+        crons::read,
+        logs::read,
+        files::read,
+        places::read,
+        blueprints::read,
+        channels::read,
+        keys::read,
+    ];
+    for room in rooms {
         if let Some(ask) = room(outer, &mut message)? {
             return Ok(ask);
         }

@@ -11,12 +11,18 @@
 //! something and is taken for a question.
 
 mod ask;
+mod blueprints;
+mod channels;
 mod colonies;
 mod crons;
 mod executors;
 mod fault;
+mod files;
+mod keys;
 mod logs;
 mod message;
+mod pages;
+mod places;
 mod processes;
 mod rpc;
 mod says;
@@ -30,6 +36,7 @@ mod workflows;
 pub use ask::{Action, Ask, LogSpan, Place};
 pub use fault::Fault;
 pub use message::read;
+pub use pages::{ENTRIES_BYTES_MAX, PAGES_MAX, entries_bytes, joined, next_page};
 pub use rpc::{Rpc, fault_reply, reply};
 pub use says::says;
 pub use show::{Show, colony};

@@ -8,6 +8,7 @@ use crate::{
     model::{
         AttributeKind, Executor, Name, Process, ProcessId, User,
         json::{self, ColonyContext},
+        location::Location,
     },
     reply::{Answer, LogHit},
 };
@@ -64,6 +65,12 @@ pub enum Show {
     Log(ProcessId),
     /// Lines of any logs.
     Hits,
+    /// The location of this name.
+    Location(Name),
+    /// All rows of the answer.
+    Rows,
+    /// The first row of the answer; if there is none, this is said.
+    First(&'static str),
 }
 
 /// A line of some log; what an executor says for itself belongs to no process.
@@ -103,7 +110,7 @@ impl Show {
                     "colonyname": context.name,
                     "ispaused": status.paused,
                 }),
-                _ => colony(&status.colony_id, &status.colony),
+                _ => colony(&status.owner, &status.colony),
             },
             Answer::Statistics(statistics) => json::statistics(statistics),
             Answer::Users(users) => return self.users(users, context),
@@ -135,8 +142,39 @@ impl Show {
             Answer::Generator(generator) => crons::generator(generator, context),
             Answer::Generators(all) => all.iter().map(|one| crons::generator(one, context)).collect(),
             Answer::LogHits { hits, .. } => hits.iter().map(|hit| log_hit(hit, context)).collect(),
+            Answer::Files(files) => return self.rows(files, |file| json::file(file, context)),
+            Answer::FileEntries(files) => return self.rows(files, json::file_entry),
+            Answer::Labels(labels) => return self.rows(labels, json::label),
+            Answer::Snapshot(snapshot) => json::snapshot(snapshot, context),
+            Answer::Snapshots(all) => return self.rows(all, |one| json::snapshot(one, context)),
+            Answer::Locations(all) => return self.locations(all, context),
+            Answer::Definitions(all) => return self.rows(all, |one| json::definition(one, context)),
+            Answer::Blueprints(all) => return self.rows(all, |one| json::blueprint(one, context)),
+            Answer::BlueprintHistory(all) => {
+                return self.rows(all, |one| json::blueprint_change(one, context));
+            }
+            Answer::Channel { entries, .. } => return self.rows(entries, json::channel_entry),
             _ => return Err(Fault::new(500, "the node answered another question")),
         })
+    }
+
+    fn rows<T>(&self, rows: &[T], print: impl Fn(&T) -> Value) -> Result<Value, Fault> {
+        match self {
+            Self::First(missing) => rows.first().map(print).ok_or_else(|| Fault::missing(*missing)),
+            _ => Ok(rows.iter().map(print).collect()),
+        }
+    }
+
+    fn locations(&self, all: &[Location], context: ColonyContext<'_>) -> Result<Value, Fault> {
+        match self {
+            Self::Location(name) => {
+                let found = all.iter().find(|location| location.name == *name);
+                found
+                    .map(|location| json::location(location, context))
+                    .ok_or_else(|| Fault::missing(format!("Location with name {name} not found")))
+            }
+            _ => self.rows(all, |location| json::location(location, context)),
+        }
     }
 
     fn users(&self, users: &[User], context: ColonyContext<'_>) -> Result<Value, Fault> {

@@ -1,7 +1,7 @@
 //! Messages of the WebSocket: what a client waits for.
 
 use super::{
-    Fault,
+    Fault, channels,
     message::{self, Message},
     processes::{process_id, state},
 };
@@ -9,6 +9,9 @@ use crate::{
     model::{Name, ProcessId, State},
     time::Span,
 };
+
+/// How long a channel is heard if its reader does not say, as in ColonyOS.
+const CHANNEL_WAIT: Span = Span::from_secs(30);
 
 /// What a client waits for, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +36,17 @@ pub enum Subscription {
         /// How long.
         wait: Span,
     },
+    /// What is said in a channel.
+    Channel {
+        /// Its process.
+        process: ProcessId,
+        /// Its name.
+        channel: Name,
+        /// How many entries were read before.
+        after: u64,
+        /// How long.
+        wait: Span,
+    },
 }
 
 /// What a message waits for; nothing if its kind is none of the WebSocket's.
@@ -54,6 +68,12 @@ pub fn subscription(kind: &str, json: &str) -> Result<Option<Subscription>, Faul
             executor_type: message.name(&["executortype"])?,
             state: one_state(message)?,
             wait,
+        },
+        "subscribechannelmsg" => Subscription::Channel {
+            process: process_id(message, &["processid"])?,
+            channel: message.name(&["name"])?,
+            after: channels::after(message)?,
+            wait: if wait == Span::ZERO { CHANNEL_WAIT } else { wait },
         },
         _ => return Ok(None),
     }))

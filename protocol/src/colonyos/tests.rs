@@ -14,6 +14,8 @@ use crate::{
     time::Timestamp,
 };
 
+mod objects;
+
 const DEV: ColonyContext<'_> = ColonyContext { name: "dev" };
 
 fn ask(message: Value) -> Result<Ask, Fault> {

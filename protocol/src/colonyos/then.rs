@@ -5,8 +5,12 @@ use serde_json::{Value, json};
 use super::{Fault, Show, crons};
 use crate::{
     identity::Identity,
-    model::{Name, Process, ProcessId, State, Values, json::ColonyContext},
-    query::Query,
+    model::{
+        Name, Process, ProcessId, State, Values,
+        file::{FileKey, SnapshotKey},
+        json::ColonyContext,
+    },
+    query::{FilesQuery, Query},
     refusal::Refusal,
     reply::Reply,
 };
@@ -39,6 +43,12 @@ pub enum Then {
     },
     /// The answer to a question.
     Show(Query, Show),
+    /// What was made, whatever it is.
+    Made,
+    /// The process that asks a blueprint's handler.
+    Reconciler,
+    /// Always the same.
+    Says(Value),
 }
 
 /// What comes next.
@@ -85,6 +95,21 @@ impl Then {
             (Self::Generator, Reply::GeneratorAdded(id)) => {
                 Next::Read(crons::generator_query(id), Show::Generator)
             }
+            (Self::Made, Reply::FileAdded(id)) => {
+                let file = FilesQuery::File { file: FileKey::Id(*id), latest: true };
+                Next::Read(Query::Files(file), Show::First("Failed to get file"))
+            }
+            (Self::Made, Reply::SnapshotCreated(id)) => {
+                Next::Read(Query::Files(FilesQuery::Snapshot(SnapshotKey::Id(*id))), Show::Rows)
+            }
+            (Self::Reconciler, Reply::BlueprintSet { process: Some(id), .. }) => {
+                Next::Read(Query::Process((*id).into()), Show::Process)
+            }
+            (Self::Reconciler, _) => {
+                let why = "Blueprint has no handler with executor type/function name defined";
+                return Err(Fault::bad(why));
+            }
+            (Self::Says(value), _) => Next::Done(value.clone()),
             (Self::Closed { process, .. }, Reply::Closed(outcomes)) => match outcomes.first() {
                 Some(Err(refusal)) => Next::Again { refusal: refusal.clone(), process: *process },
                 Some(Ok(())) | None => Next::Done(json!({})),

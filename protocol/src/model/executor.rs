@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Name, is_default};
 use crate::{
-    bounded::{List, Text},
+    bounded::{List, Map, Text},
     identity::Identity,
     time::Timestamp,
 };
@@ -82,6 +82,36 @@ pub struct Executor {
     /// What it has.
     #[serde(skip_serializing_if = "is_default")]
     pub capabilities: Capabilities,
+    /// What projects may use of it, and do, by its own word.
+    #[serde(skip_serializing_if = "is_default")]
+    pub allocations: Allocations,
+    /// The blueprint that it was made for, as its maker names it; empty if for none.
+    #[serde(skip_serializing_if = "is_default")]
+    pub blueprint_id: Text<64>,
+    /// That blueprint's generation.
+    #[serde(skip_serializing_if = "is_default")]
+    pub blueprint_generation: i64,
+}
+
+/// What an executor grants to projects, by name. The colony keeps it for people and programs, and enforces nothing.
+pub type Allocations = Map<Name, Allocation, 256>;
+
+/// What one project may use of an executor, and what it does use, in the executor's own units.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Allocation {
+    /// CPU that it may use.
+    pub allocated_cpu: i64,
+    /// CPU that it uses.
+    pub used_cpu: i64,
+    /// Accelerators that it may use.
+    pub allocated_gpu: i64,
+    /// Accelerators that it uses.
+    pub used_gpu: i64,
+    /// Storage that it may use.
+    pub allocated_storage: i64,
+    /// Storage that it uses.
+    pub used_storage: i64,
 }
 
 /// What an executor has. Empty hardware means "unknown": then only what each assign request says is compared.
@@ -148,6 +178,29 @@ pub struct Software {
     pub version: Name,
 }
 
+/// An argument that a function takes, as whoever offers it describes it. The colony checks no call against it.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FunctionArgument {
+    /// Its name.
+    pub name: Name,
+    /// What kind of value it is.
+    #[serde(skip_serializing_if = "is_default")]
+    pub kind: Name,
+    /// What it means.
+    #[serde(skip_serializing_if = "is_default")]
+    pub description: Text<1024>,
+    /// Whether a call without it makes no sense.
+    #[serde(skip_serializing_if = "is_default")]
+    pub required: bool,
+    /// The values it may have; empty means any.
+    #[serde(skip_serializing_if = "is_default")]
+    pub choices: List<Name, 64>,
+}
+
+/// The arguments of a function.
+pub type FunctionArguments = List<FunctionArgument, 64>;
+
 /// A function an executor says it offers, and how its runs went. Times are in seconds.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -177,4 +230,10 @@ pub struct RegisteredFunction {
     pub sum_wait: f64,
     /// Sum of runs.
     pub sum_exec: f64,
+    /// What it takes.
+    #[serde(skip_serializing_if = "is_default")]
+    pub arguments: FunctionArguments,
+    /// Where its executor was when it was offered.
+    #[serde(skip_serializing_if = "is_default")]
+    pub location_name: Name,
 }

@@ -22,7 +22,10 @@ mod user;
 mod workflow;
 
 pub use cron::{Cron, NewCron, Schedule};
-pub use executor::{Capabilities, Executor, ExecutorState, Gpu, Hardware, RegisteredFunction, Software};
+pub use executor::{
+    Allocation, Allocations, Capabilities, Executor, ExecutorState, FunctionArgument, FunctionArguments, Gpu,
+    Hardware, RegisteredFunction, Software,
+};
 pub use function_spec::{
     Conditions, Filesystem, FunctionSpec, GpuDemand, Limit, SnapshotMount, SyncDirectory,
 };

@@ -393,7 +393,8 @@ impl World {
                 (*by, Command::UpdateExecutor { capabilities })
             }
             Step::AddFunction { by } => {
-                (*by, Command::AddFunction { func_name: text("f"), description: Text::default() })
+                let (func_name, description) = (text("f"), Text::default());
+                (*by, Command::AddFunction { func_name, description, arguments: List::default() })
             }
             Step::RemoveFunction { by, number } => (*by, Command::RemoveFunction { number: *number }),
             Step::Join { by, ticket, disk, executor, forged } => {

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::Path};
 
 use colony_node::{
-    gateway::{Gateway, GatewayConfig},
+    gateway::{Gateway, GatewayConfig, Kept, Memory},
     net::{Multiaddr, Tls},
     node::{ColonyConfig, Data, KnownPeer, Node, NodeConfig},
 };
@@ -70,6 +70,13 @@ impl Host {
                 "this machine has no address of the kind to listen at: --listen MULTIADDR",
             ));
         }
+        let mut colonies: Vec<ColonyConfig> = file
+            .colonies
+            .values()
+            .filter(|joined| Some(joined.colony_id) != anew && !joined.lost)
+            .map(config)
+            .collect::<Result<_, _>>()?;
+        colonies.extend(made(&home)?);
         let config = NodeConfig {
             key: key.clone(),
             data: Data::Directory(home.data()),
@@ -81,12 +88,7 @@ impl Host {
             log_kept: asked.log_kept,
             bootstrap: bootstrap(&asked.place.bootstrap)?,
             lab: asked.place.lab,
-            colonies: file
-                .colonies
-                .values()
-                .filter(|joined| Some(joined.colony_id) != anew && !joined.lost)
-                .map(config)
-                .collect::<Result<_, _>>()?,
+            colonies,
         };
         let started = Node::start(config, app.runtime.clone()).await;
         let node = started.map_err(|error| failure::of_start(error, &home, &file))?;
@@ -102,7 +104,10 @@ impl Host {
         let Some(address) = http else { return Ok(None) };
         let tls = self.file.tls.as_ref().map(|TlsFiles { certificate, key }| Tls::read(certificate, key));
         let tls = tls.transpose().map_err(|error| Failure::usage(error.to_string()))?;
-        let opened = self.node.open_gateway(GatewayConfig { address, tls }).await;
+        let home = self.home.clone();
+        let memory = Memory::new(move |kept| remember(&home, kept).map_err(|failure| failure.to_string()));
+        let config = GatewayConfig { address, tls, memory: Some(memory) };
+        let opened = self.node.open_gateway(config).await;
         opened.map(Some).map_err(|error| Failure::caused(&error))
     }
 
@@ -110,6 +115,25 @@ impl Host {
     pub(in crate::commands) fn addresses(&self) -> Addresses {
         as_texts(&self.node.reached_at().borrow())
     }
+}
+
+/// The colonies that this node has made for others.
+fn made(home: &Home) -> Result<Vec<ColonyConfig>, Failure> {
+    let id = |id: &String| {
+        let id = id.parse().map_err(|error| Failure::usage(format!("made.toml: {id} is no id: {error}")))?;
+        Ok(ColonyConfig { id, found: None, peers: Vec::new() })
+    };
+    home.made()?.colonies.keys().map(id).collect()
+}
+
+/// Remembers what became of a colony through the door.
+fn remember(home: &Home, kept: &Kept) -> Result<(), Failure> {
+    let mut made = home.made()?;
+    match kept {
+        Kept::Made { id, name } => made.colonies.insert(id.to_hex(), name.to_string()),
+        Kept::Forgotten(id) => made.colonies.remove(&id.to_hex()),
+    };
+    Ok(home.write_made(&made)?)
 }
 
 fn bootstrap(asked: &[String]) -> Result<Vec<Multiaddr>, Failure> {

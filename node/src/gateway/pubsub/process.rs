@@ -20,7 +20,7 @@ use super::{
 use crate::service::Colony;
 
 /// How long one watch waits; a subscription is several.
-const STEP: Duration = Duration::from_secs(60);
+pub(super) const STEP: Duration = Duration::from_secs(60);
 /// A watch that looks at the state alone.
 const NO_LINES: u64 = u64::MAX;
 
@@ -137,7 +137,12 @@ async fn show(frames: &Frames, process: &Process, colony: &Name) -> Result<(), G
     }
 }
 
-async fn ask(shared: &Shared, colony: &Colony, by: Identity, query: Query) -> Result<Answer, Refusal> {
+pub(super) async fn ask(
+    shared: &Shared,
+    colony: &Colony,
+    by: Identity,
+    query: Query,
+) -> Result<Answer, Refusal> {
     let behind = &shared.behind;
     let relayed = behind.service.relay_query(colony, by, query, &behind.key)?;
     match behind.service.follow(relayed).await? {

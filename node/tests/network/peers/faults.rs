@@ -51,7 +51,7 @@ fn listened(info: &MemberInfo) -> Multiaddr {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_wrong_disks_and_removed_members_are_not_answered() {
+async fn hole_11_strangers_wrong_disks_and_removed_members_are_not_answered() {
     let runtime = runtime();
     let [one, other] = sides(TCP, &runtime).await;
     let stranger = Side::start(&[TCP], &runtime).await;

@@ -79,7 +79,7 @@ fn finish_all(world: &mut World) {
     // The executors are somewhere else: this one is not.
     let waiting: Vec<ProcessId> = world.colony.queue().map(|process| process.id).collect();
     for process in waiting {
-        world.ok(USER, Command::Cancel { process });
+        world.ok(OWNER, Command::Cancel { process });
     }
 }
 

@@ -1,9 +1,18 @@
-//! What ColonyOS lets through with crons, generators and workflows, and what becomes of it here.
+//! What ColonyOS lets through, and what becomes of it here.
 
 use std::sync::Arc;
 
 use super::*;
-use crate::model::{CronId, GeneratorId, NewCron, NewGenerator, Schedule, WorkflowSpec};
+use crate::{
+    bounded::Bytes,
+    codec,
+    command::{AddChild, ChangeKey},
+    entry::{Batch, Item},
+    envelope::{Body, Signed},
+    identity::{SecretKey, Signature},
+    model::{CronId, GeneratorId, NewCron, NewGenerator, Schedule, WorkflowSpec},
+    request::{Opened, Request},
+};
 
 /// In no way a member.
 const STRANGER: u8 = 9;
@@ -67,6 +76,35 @@ fn hole_2_a_trigger_of_0_is_refused_and_ends_nobody() {
 }
 
 #[test]
+fn hole_2_a_child_goes_into_its_parents_workflow_or_nowhere() {
+    let mut world = World::new();
+    let alone = world.submit(spec());
+    world.ok(USER, Command::SubmitWorkflow { spec: (*workflow("")).clone(), retry_of: None });
+    let held = world.assign_with(E2, Assign { max: 2, ..Default::default() });
+    let [single, inner] = held.as_slice() else { panic!("{held:?}") };
+    let (single, inner) = if single.id == alone { (single, inner) } else { (inner, single) };
+    let child = |parent: &Process, child| {
+        let parent = LeaseRef { process: parent.id, token: parent.token };
+        let node = FunctionSpec { node_name: text("child"), ..spec() };
+        Command::AddChild(AddChild { parent, child, spec: node, insert: true })
+    };
+    // In ColonyOS each of these made a process whose end ended the server.
+    for command in [child(single, None), child(inner, Some(alone))] {
+        let refused = world.tell(E2, command);
+        assert!(matches!(refused, Err(Refusal::Invalid { .. })), "{refused:?}");
+    }
+    let Reply::ChildAdded(added) = world.ok(E2, child(inner, None)) else { panic!("not added") };
+    assert_eq!(world.process(added).workflow, inner.workflow);
+    for process in [single, inner] {
+        world.close(E2, process, true, &[]).unwrap();
+    }
+    let last = world.assign(E2).unwrap();
+    assert_eq!(last.id, added);
+    world.close(E2, &last, true, &[]).unwrap();
+    assert_eq!(world.colony.live_workflows().count(), 0);
+}
+
+#[test]
 fn hole_4_nothing_starts_in_another_colony_than_its_own() {
     let mut world = World::new();
     for command in [cron("c", "other"), generator("g", 1, "other")] {
@@ -100,6 +138,60 @@ fn hole_7_one_member_does_not_remove_what_another_made() {
         assert!(matches!(refused, Err(Refusal::Denied { .. })), "{refused:?}");
         world.ok(OWNER, command);
     }
+}
+
+#[test]
+fn hole_7_one_member_does_not_cancel_or_remove_anothers_work() {
+    let mut world = World::new();
+    let process = world.submit(spec());
+    let spec = (*workflow("")).clone();
+    let Reply::WorkflowSubmitted { workflow, .. } =
+        world.ok(USER, Command::SubmitWorkflow { spec, retry_of: None })
+    else {
+        panic!("not submitted")
+    };
+    let commands =
+        || [Command::Cancel { process }, Command::Remove { process }, Command::CancelWorkflow { workflow }];
+    for command in commands() {
+        let refused = world.tell(E3, command);
+        assert!(matches!(refused, Err(Refusal::Denied { .. })), "{refused:?}");
+    }
+    // Whoever submitted it may, also with the key that it has changed to; and the owner may.
+    world.ok(USER, Command::ChangeKey(ChangeKey::User(id(40))));
+    assert!(matches!(world.tell(USER, Command::Cancel { process }), Err(Refusal::Denied { .. })));
+    world.ok(40, Command::Cancel { process });
+    world.ok(OWNER, Command::CancelWorkflow { workflow });
+}
+
+#[test]
+fn hole_10_what_a_member_asked_can_be_verified_by_anybody_from_the_log_alone() {
+    let (member, liar) = (SecretKey::derive(b"member"), SecretKey::derive(b"liar"));
+    let body = Body {
+        colony: id(OWNER),
+        kind: text("pause"),
+        audience: id(OWNER),
+        request: RequestId::from_bytes([1; 16]),
+        issued: Timestamp::ZERO,
+        expires: Timestamp::ZERO.after(Span::from_secs(10)),
+        grants: List::default(),
+        payload: Bytes::new(Command::Pause.encode().unwrap()).unwrap(),
+    };
+    let bytes = Signed::sign(&body, &member).unwrap().to_bytes().unwrap();
+    // An entry as it stands in the log, and is sent to other members: the signed bytes are in it, unchanged.
+    let item = |bytes: Vec<u8>, by| Item { by, signed: Arc::new(Request::new(Bytes::new(bytes).unwrap())) };
+    let batch =
+        Batch { at: Timestamp::ZERO, heard: Vec::new(), items: vec![item(bytes.clone(), member.identity())] };
+    let kept: Batch = codec::decode(&codec::encode(&batch).unwrap()).unwrap();
+    let read =
+        |item: &Item| Opened::verify_by(item.signed.bytes().to_vec(), Signature::recover).map(|(by, _)| by);
+    assert_eq!(read(&kept.items[0]).unwrap(), kept.items[0].by);
+    // Who says that somebody asked for what it did not ask for has no bytes to show.
+    let forged = Signed::sign(&body, &liar).unwrap().to_bytes().unwrap();
+    assert_ne!(read(&item(forged, member.identity())).unwrap(), member.identity());
+    let mut changed = bytes;
+    let last = changed.len() / 2;
+    changed[last] ^= 1;
+    assert_ne!(read(&item(changed, member.identity())).ok(), Some(member.identity()));
 }
 
 #[test]

@@ -50,7 +50,8 @@ fn members_submit_and_cancel_executors_take_work_and_strangers_do_nothing() {
     for by in [OWNER, USER, E2] {
         let Reply::Submitted(ids) = world.ok(by, submission()) else { panic!("not submitted") };
         assert!(world.colony.may_read(&id(by)).is_ok());
-        world.ok(E3, Command::Cancel { process: ids[0] });
+        assert!(denied(&world.tell(E3, Command::Cancel { process: ids[0] })));
+        world.ok(by, Command::Cancel { process: ids[0] });
     }
     let p4 = world.submit(spec());
     for command in [submission(), one(), Command::Cancel { process: p4 }, Command::Pause] {
@@ -110,7 +111,10 @@ fn a_removed_executor_gives_its_work_and_its_name_back_and_may_return() {
     let mut world = World::new();
     let p1 = world.submit(spec());
     let held = world.assign(E2).unwrap();
-    world.ok(E2, Command::AddFunction { func_name: text("echo"), description: text("") });
+    world.ok(
+        E2,
+        Command::AddFunction { func_name: text("echo"), description: text(""), arguments: List::default() },
+    );
     world.events();
 
     // It may leave by itself.
@@ -192,7 +196,11 @@ fn new_hardware_counts_for_the_next_assign() {
 #[test]
 fn function_statistics_count_successful_runs() {
     let mut world = World::new();
-    let offer = || Command::AddFunction { func_name: text("echo"), description: text("says it") };
+    let offer = || Command::AddFunction {
+        func_name: text("echo"),
+        description: text("says it"),
+        arguments: List::default(),
+    };
     assert_eq!(world.ok(E2, offer()), Reply::FunctionAdded(1));
     assert!(exists(&world.tell(E2, offer())));
     assert_eq!(world.ok(E3, offer()), Reply::FunctionAdded(2));

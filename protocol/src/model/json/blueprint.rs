@@ -26,7 +26,11 @@ struct Head {
 /// # Errors
 /// [`SpecError`], with line, column and field.
 pub fn parse_blueprint(text: &str) -> Result<NewBlueprint, SpecError> {
-    let document = Field::document(text)?;
+    blueprint(&Field::document(text)?)
+}
+
+/// A blueprint in a field.
+pub(crate) fn blueprint(document: &Field<'_>) -> Result<NewBlueprint, SpecError> {
     if !document.is_object() {
         return Err(document.expected("an object"));
     }
@@ -48,7 +52,11 @@ pub fn parse_blueprint(text: &str) -> Result<NewBlueprint, SpecError> {
 /// # Errors
 /// [`SpecError`], with line, column and field.
 pub fn parse_definition(text: &str) -> Result<NewDefinition, SpecError> {
-    let document = Field::document(text)?;
+    definition(&Field::document(text)?)
+}
+
+/// A definition in a field.
+pub(crate) fn definition(document: &Field<'_>) -> Result<NewDefinition, SpecError> {
     if !document.is_object() {
         return Err(document.expected("an object"));
     }

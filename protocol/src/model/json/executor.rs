@@ -7,11 +7,13 @@ use super::{
 use crate::{
     bounded::List,
     identity::{Identity, IdentityError},
-    model::{Capabilities, Executor, Gpu, Hardware, Name, Software},
+    model::{
+        Allocation, Allocations, Capabilities, Executor, FunctionArgument, Gpu, Hardware, Name, Software,
+    },
 };
 
-/// Reads an executor spec. Its state, its times, allocations and blueprint are the colony's business and are passed
-/// over, as is the colony's name; without `executorid` the identity is nobody's, for the caller to fill in.
+/// Reads an executor spec. Its state and its times are the colony's business and are passed over, as is the colony's
+/// name; without `executorid` the identity is nobody's, for the caller to fill in.
 ///
 /// # Errors
 /// [`SpecError`], with line, column and field.
@@ -37,11 +39,14 @@ fn read_executor(document: &Field<'_>) -> Result<Executor, SpecError> {
         require_func_reg: object.read(&["requirefuncreg"])?,
         location_name: object.read(&["locationname"])?,
         capabilities: object.read(&["capabilities"])?,
+        allocations: object.read_with(&["allocations"], allocations)?,
+        blueprint_id: object.read(&["blueprintid"])?,
+        blueprint_generation: object.read_with(&["blueprintgen"], i64::from_field)?,
         ..Executor::default()
     };
     object.skip(&["colonyname", "state", "commissiontime", "lastheardfromtime"]);
     // `location` is an older form, coordinates instead of a name.
-    object.skip(&["allocations", "blueprintid", "blueprintgen", "location"]);
+    object.skip(&["location"]);
     object.finish()?;
     Ok(executor)
 }
@@ -82,6 +87,46 @@ fn one_or_many<T: FromField, const N: usize>(field: &Field<'_>) -> Result<List<T
         return List::from_field(field);
     }
     List::new(vec![T::from_field(field)?]).map_err(|error| field.wrong(error.to_string()))
+}
+
+/// What an executor grants, under `projects`.
+pub(crate) fn allocations(field: &Field<'_>) -> Result<Allocations, SpecError> {
+    let mut object = field.object()?;
+    let projects = object.read_with(&["projects"], Allocations::from_field)?;
+    object.finish()?;
+    Ok(projects)
+}
+
+impl FromField for Allocation {
+    fn from_field(field: &Field<'_>) -> Result<Self, SpecError> {
+        let mut object = field.object()?;
+        let mut amount = |name| object.read_with(&[name], i64::from_field);
+        let allocation = Self {
+            allocated_cpu: amount("allocatedcpu")?,
+            used_cpu: amount("usedcpu")?,
+            allocated_gpu: amount("allocatedgpu")?,
+            used_gpu: amount("usedgpu")?,
+            allocated_storage: amount("allocatedstorage")?,
+            used_storage: amount("usedstorage")?,
+        };
+        object.finish()?;
+        Ok(allocation)
+    }
+}
+
+impl FromField for FunctionArgument {
+    fn from_field(field: &Field<'_>) -> Result<Self, SpecError> {
+        let mut object = field.object()?;
+        let argument = Self {
+            name: object.read(&["name"])?,
+            kind: object.read(&["type"])?,
+            description: object.read(&["description"])?,
+            required: object.read(&["required"])?,
+            choices: object.read(&["enum"])?,
+        };
+        object.finish()?;
+        Ok(argument)
+    }
 }
 
 impl FromField for Hardware {

@@ -20,10 +20,11 @@ mod print;
 pub(crate) mod read;
 mod submission;
 
+pub(crate) use blueprint::{blueprint as blueprint_field, definition as definition_field};
 pub use blueprint::{parse_blueprint, parse_definition};
 pub use error::SpecError;
-pub(crate) use executor::identity;
 pub use executor::parse_executor;
+pub(crate) use executor::{allocations, identity};
 pub use print::{
     ColonyContext, blueprint, blueprint_change, channel_entry, cron, definition, executor, explanation, file,
     file_entry, function, function_spec, generator, label, location, log_line, member, next_runs, process,

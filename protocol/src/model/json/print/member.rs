@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     model::{
-        Capabilities, Executor, Gpu, Hardware, RegisteredFunction, User,
+        Allocation, Allocations, Capabilities, Executor, FunctionArgument, Gpu, Hardware, RegisteredFunction,
+        User,
         member::{MemberView, Path},
     },
     units::{format_cpu, format_memory},
@@ -28,12 +29,35 @@ pub fn executor(executor: &Executor, colony: ColonyContext<'_>) -> Value {
         "commissiontime": rfc3339(executor.commissioned_at),
         "lastheardfromtime": rfc3339(executor.last_heard_at),
         "capabilities": capabilities(&executor.capabilities),
-        "allocations": {"projects": null},
+        "allocations": {"projects": projects(&executor.allocations)},
     });
     if !executor.location_name.is_empty() {
         object["locationname"] = Value::from(executor.location_name.as_str());
     }
+    if !executor.blueprint_id.is_empty() {
+        object["blueprintid"] = Value::from(executor.blueprint_id.as_str());
+    }
+    if executor.blueprint_generation != 0 {
+        object["blueprintgen"] = Value::from(executor.blueprint_generation);
+    }
     object
+}
+
+fn projects(allocations: &Allocations) -> Value {
+    if allocations.is_empty() {
+        return Value::Null;
+    }
+    let project = |project: &Allocation| {
+        json!({
+            "allocatedcpu": project.allocated_cpu,
+            "usedcpu": project.used_cpu,
+            "allocatedgpu": project.allocated_gpu,
+            "usedgpu": project.used_gpu,
+            "allocatedstorage": project.allocated_storage,
+            "usedstorage": project.used_storage,
+        })
+    };
+    allocations.iter().map(|(name, one)| (name.to_string(), project(one))).collect()
 }
 
 fn capabilities(capabilities: &Capabilities) -> Value {
@@ -133,6 +157,26 @@ pub fn function(function: &RegisteredFunction, colony: ColonyContext<'_>) -> Val
     });
     if !function.description.is_empty() {
         object["description"] = Value::from(function.description.as_str());
+    }
+    if !function.arguments.is_empty() {
+        object["args"] = function.arguments.iter().map(argument).collect();
+    }
+    if !function.location_name.is_empty() {
+        object["locationname"] = Value::from(function.location_name.as_str());
+    }
+    object
+}
+
+fn argument(argument: &FunctionArgument) -> Value {
+    let mut object = json!({"name": argument.name.as_str(), "type": argument.kind.as_str()});
+    if !argument.description.is_empty() {
+        object["description"] = Value::from(argument.description.as_str());
+    }
+    if argument.required {
+        object["required"] = Value::from(true);
+    }
+    if !argument.choices.is_empty() {
+        object["enum"] = texts(&argument.choices);
     }
     object
 }

@@ -333,6 +333,7 @@ fn the_status_has_the_promised_keys() {
             ..Default::default()
         },
         version: Text::cut("0.1.0"),
+        owner: COLONY,
     };
     let shown = status(&row, |member| (*member == EXECUTOR).then(|| "node1".to_owned()));
     assert_eq!(shown["coordinator"], json!({"id": EXECUTOR.to_hex(), "name": "node1"}));
