@@ -6,6 +6,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::OnceLock,
     time::Duration,
 };
 
@@ -23,6 +24,8 @@ const LOG_VARIABLE: &str = "COLONY_LOG";
 #[derive(Debug)]
 pub struct Home {
     dir: TempDir,
+    /// Where programs are looked for before anywhere else.
+    tools: OnceLock<PathBuf>,
 }
 
 impl Home {
@@ -33,13 +36,21 @@ impl Home {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "a default that makes a directory would surprise")]
     pub fn new() -> Self {
-        Self { dir: tempfile::Builder::new().prefix("colony-test-").tempdir().unwrap() }
+        Self {
+            dir: tempfile::Builder::new().prefix("colony-test-").tempdir().unwrap(),
+            tools: OnceLock::new(),
+        }
     }
 
     /// The directory.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// Lets its programs be looked for in a directory before anywhere else. The first call counts.
+    pub fn prefer(&self, directory: &Path) {
+        self.tools.get_or_init(|| directory.to_owned());
     }
 
     /// Writes a file and tells where it is.
@@ -59,6 +70,8 @@ impl Home {
         let tools = std::env::var("PATH").unwrap_or_default();
         let beside = colony_binary().parent().map(Path::display).into_iter();
         let path = beside.map(|dir| format!("{dir}:{tools}")).next().unwrap_or(tools);
+        let path =
+            self.tools.get().map_or_else(|| path.clone(), |first| format!("{}:{path}", first.display()));
         command.env_clear().env("HOME", self.path()).env("PATH", path).env("LANG", "C.UTF-8");
         if let Some(wanted) = std::env::var_os(LOG_VARIABLE) {
             // For finding faults in a test: what its nodes log is part of what they said.

@@ -17,6 +17,7 @@
 //! * [`mount`] - a disk that can be full or read-only;
 //! * [`run`] - a crowd, the faults it goes through, and the verdict;
 //! * [`served`] - a running node: ready line, kill -9, pauses, memory;
+//! * [`websocket`] - a client of ColonyOS's WebSocket;
 //! * [`parameter`] - counts that make a test long;
 //! * [`document`] - the command blocks of a Markdown file, run as written.
 
@@ -37,3 +38,4 @@ pub mod outcome;
 pub mod parameter;
 pub mod run;
 pub mod served;
+pub mod websocket;

@@ -3,9 +3,15 @@
 //! `.ci/run` installs the Python client; where it is not installed its tests say so and check nothing. `COLONY_PYTHON`
 //! names another interpreter that has it.
 
+mod failover;
+mod guides;
+mod large;
 mod mutations;
+mod page;
 mod plain;
 mod python;
+mod rust;
+mod watching;
 
 use colony_protocol::identity::SecretKey;
 use colony_tests::{dev::Dev, home::Home};

@@ -55,6 +55,19 @@ fn seeds() -> Vec<Value> {
         json!({"msgtype": "submitworkflowspecmsg", "spec": {"colonyname": "nowhere", "functionspecs": [{"nodename": "a"}]}}),
         json!({"msgtype": "getprocessgraphmsg", "processgraphid": id}),
         json!({"msgtype": "removeexecutormsg", "colonyname": "nowhere", "executorname": "dev"}),
+        json!({"msgtype": "getfilemsg", "colonyname": "dev", "label": "/d", "name": "f", "latest": true}),
+        json!({"msgtype": "addfilemsg", "file": {"colonyname": "nowhere", "label": "/d", "name": "f", "size": 1,
+            "ref": {"protocol": "s3", "s3object": {"server": "h", "port": 9000, "object": "o", "bucket": "b"}}}}),
+        json!({"msgtype": "addlocationmsg", "location": {"colonyname": "nowhere", "name": "l", "long": 1.5, "lat": 2}}),
+        json!({"msgtype": "addblueprintmsg", "blueprint": {"kind": "K", "metadata": {"name": "b", "colonyname": "nowhere"},
+            "spec": {"a": [1]}}}),
+        json!({"msgtype": "getblueprintsmsg", "namespace": "dev", "kind": "K", "locationname": "l"}),
+        json!({"msgtype": "channelappendmsg", "processid": id, "name": "c", "sequence": 1, "payload": "aGk="}),
+        json!({"msgtype": "channelreadmsg", "processid": id, "name": "c", "afterseq": 0, "limit": 0}),
+        json!({"msgtype": "reportallocationmsg", "colonyname": "nowhere", "executorname": "dev",
+            "allocations": {"projects": {"p": {"allocatedcpu": 1}}}}),
+        json!({"msgtype": "changeserveridmsg", "serverid": id}),
+        json!({"msgtype": "addcolonymsg", "colony": {"colonyid": id, "name": "more"}}),
     ]
 }
 

@@ -13,7 +13,7 @@ const INSTALLED: &str = "target/pycolonies/bin/python";
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An interpreter that has pycolonies.
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let named = std::env::var_os("COLONY_PYTHON").map(PathBuf::from);
     let python = named.or_else(|| Some(workspace().join(INSTALLED)).filter(|path| path.exists()));
     if python.is_none() {
@@ -22,15 +22,22 @@ fn python() -> Option<PathBuf> {
     python
 }
 
+/// A program beside the suite.
+pub(crate) fn script(name: &str) -> PathBuf {
+    workspace().join("tests/tests/sdk/python").join(name)
+}
+
 #[test]
 fn every_call_of_the_python_client_works() {
     let Some(python) = python() else { return };
     let home = Home::new();
     let (_dev, url) = dev(&home);
     let port = url.rsplit(':').next().unwrap();
-    let suite = workspace().join("tests/tests/sdk/python/suite.py");
     let mut command = home.program(python);
-    command.arg(suite).env("COLONIES_SERVER_HOST", "127.0.0.1").env("COLONIES_SERVER_PORT", port);
+    command
+        .arg(script("suite.py"))
+        .env("COLONIES_SERVER_HOST", "127.0.0.1")
+        .env("COLONIES_SERVER_PORT", port);
     let outcome = run(command, None, PATIENCE);
     assert_eq!(outcome.code, Some(0), "{outcome:#?}");
 }

@@ -1,39 +1,13 @@
-"""Every call of pycolonies 1.0.25 that needs no S3, against a development colony of one node."""
+"""Every call of pycolonies 1.0.25, against a development colony of one node."""
 
-import os
 import threading
 import time
 
+import objects
+from common import DEV, OWNER, SERVER, USER, colonies, executor, refused
 from crypto import Crypto
 from model import Workflow
-from pycolonies import Colonies, ColoniesConnectionError, func_spec
-
-SERVER = "fcc79953d8a751bf41db661592dc34d30004b1a651ffa0725b03ac227641499d"
-OWNER = "ba949fa134981372d6da62b6a56f336ab4d843b22c02a4257dcf7d0d73097514"
-USER = "ddf7f7791208083b6a9ed975a72684f6406a269cfa36f1b1c32045c0a71fff05"
-DEV = "dev"
-
-colonies = Colonies(os.environ["COLONIES_SERVER_HOST"], int(os.environ["COLONIES_SERVER_PORT"]))
-
-
-def refused(call, text=""):
-    try:
-        call()
-    except ColoniesConnectionError as error:
-        assert text in str(error), f"{error!r} does not say {text!r}"
-        return
-    raise AssertionError("it was not refused")
-
-
-def executor(name, kind):
-    key = Crypto().prvkey()
-    row = {"executorname": name, "executorid": Crypto().id(key), "colonyname": DEV, "executortype": kind}
-    added = colonies.add_executor(row, OWNER)
-    assert added["state"] == 0, added
-    refused(lambda: colonies.assign(DEV, 1, key), "Access denied")
-    colonies.approve_executor(DEV, name, OWNER)
-    assert colonies.get_executor(DEV, name, USER)["state"] == 1
-    return key
+from pycolonies import Colonies, func_spec
 
 
 def the_colony():
@@ -41,6 +15,15 @@ def the_colony():
     assert colonies.get_colony(DEV, USER)["name"] == DEV
     refused(lambda: colonies.get_colony("nowhere", USER), "does not exists")
     assert colonies.stats(DEV, USER)["colonies"] == 1
+    owner = Crypto().prvkey()
+    other = {"colonyid": Crypto().id(owner), "name": "other"}
+    refused(lambda: colonies.add_colony(other, owner), "Access denied")
+    assert colonies.add_colony(other, SERVER) == other
+    assert sorted(one["name"] for one in colonies.list_colonies(SERVER)) == [DEV, "other"]
+    # Whoever is in one colony has no part in another.
+    refused(lambda: colonies.stats("other", USER), "Access denied")
+    colonies.del_colony("other", SERVER)
+    refused(lambda: colonies.del_colony("other", SERVER), "not found")
 
 
 def members():
@@ -73,6 +56,7 @@ def work(key):
     assert [line["message"] for line in said] == ["one\n", "two\n"], said
     since = colonies.get_process_log(DEV, taken.processid, 100, said[0]["timestamp"], USER)
     assert [line["message"] for line in since] == ["two\n"], since
+    assert [line["message"] for line in colonies.get_executor_log(DEV, "py", 100, -1, USER)] == ["one\n", "two\n"]
     colonies.set_output(taken.processid, ["so far"], key)
 
     def close():
@@ -121,6 +105,7 @@ def workflows(key):
     child = node("e")
     added = colonies.add_child(graph.processgraphid, taken.processid, "", child, "e", False, key)
     assert added.processid if hasattr(added, "processid") else added["processid"]
+    assert colonies.find_process("d", graph.processids, USER).spec.nodename == "d"
     seen = []
     while True:
         seen.append(taken.spec.nodename)
@@ -137,6 +122,11 @@ def workflows(key):
     assert len(colonies.get_processgraphs(DEV, 10, USER, state=2)) == 1
     colonies.remove_processgraph(graph.processgraphid, USER)
     assert colonies.get_processgraphs(DEV, 10, USER, state=2) == []
+    waiting = Workflow(colonyname=DEV)
+    waiting.functionspecs = [node("a")]
+    colonies.submit_workflow(waiting, USER)
+    colonies.remove_all_processgraphs(DEV, OWNER, state=0)
+    assert colonies.get_processgraphs(DEV, 10, USER, state=0) == []
 
 
 def crons_and_generators(key):
@@ -149,8 +139,11 @@ def crons_and_generators(key):
     colonies.close(taken.processid, [], key)
     assert colonies.get_cron(cron["cronid"], USER)["name"] == "c"
     assert len(colonies.get_crons(DEV, 10, USER)) == 1
+    assert colonies.run_cron(cron["cronid"], USER)["cronid"] == cron["cronid"]
     colonies.del_cron(cron["cronid"], USER)
     assert colonies.get_crons(DEV, 10, USER) == []
+    # What it had started by then.
+    colonies.remove_all_processgraphs(DEV, OWNER, state=0)
     text = graph.model_dump_json(by_alias=True)
     row = {"colonyname": DEV, "name": "g", "workflowspec": text, "trigger": 2, "timeout": -1}
     refused(lambda: colonies.add_generator({**row, "trigger": 0}, USER), "trigger")
@@ -168,4 +161,8 @@ if __name__ == "__main__":
     long_poll(key)
     workflows(key)
     crons_and_generators(key)
+    objects.files()
+    objects.snapshots()
+    objects.channels(key)
+    objects.blueprints()
     print("all calls worked")
