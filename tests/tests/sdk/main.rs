@@ -11,6 +11,7 @@ mod page;
 mod plain;
 mod python;
 mod rust;
+mod together;
 mod watching;
 
 use colony_protocol::identity::SecretKey;
