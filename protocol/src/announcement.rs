@@ -4,6 +4,8 @@
 //! member of a colony forwards it, and it is checked before it is forwarded: a peer that passes on a forged or stale one
 //! is at fault itself. What may never happen: an executor starting work because of an announcement, instead of asking.
 
+pub mod mesh;
+mod publisher;
 mod work;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +18,7 @@ use crate::{
     time::{Span, Timestamp},
 };
 
+pub use publisher::{GAP, Publisher, Speak};
 pub use work::{Listener, NAMES_MAX, WaitingWork};
 
 /// First bytes of everything signed here: a request's signature never fits an announcement, nor the other way round.

@@ -12,6 +12,7 @@
 //!   frames that carry it;
 //! * [`announcement`] - the coordinator's signed hint that work is waiting, and [`rendezvous`] who asks for it
 //!   first;
+//! * [`timing`] - how patient the members of a quorum are with each other;
 //! * [`ticket`] - the owner's signed invitation to become a member;
 //! * [`charter`] - the colony's signed word, to whoever looks for it, of where its voters are;
 //! * [`command`], [`query`], [`reply`] - what a member may ask and what it is told;
@@ -42,6 +43,7 @@ pub mod rpc;
 pub mod schedule;
 pub mod ticket;
 pub mod time;
+pub mod timing;
 pub mod units;
 pub mod validate;
 pub mod vitals;

@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use colony_protocol::{
-    announcement::{Announcement, AnnouncementError, KINDS_MAX, SignedAnnouncement, WaitingWork},
+    announcement::{
+        Announcement, AnnouncementError, KINDS_MAX, Publisher, SignedAnnouncement, Speak, WaitingWork,
+    },
     bounded::List,
     identity::{Identity, SecretKey},
     time::Span,
@@ -14,7 +16,6 @@ use tokio::sync::watch;
 use super::{
     hearing::{Electorate, Hearing},
     judge::Office,
-    publisher::{Publisher, Speak},
 };
 use crate::{
     consensus::{Consensus, Standing, Timing},
@@ -188,7 +189,7 @@ fn office(standing: &Standing) -> Option<u64> {
     (standing.leads && standing.ended.is_none()).then_some(standing.term)
 }
 
-/// How long executors that were not called hold back: a round trip to the coordinator, a [`super::publisher::GAP`], and
+/// How long executors that were not called hold back: a round trip to the coordinator, a [`GAP`], and
 /// the way of the next announcement.
 const fn pause(timing: Timing) -> Span {
     match timing {

@@ -2,7 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use colony_protocol::{announcement::Listener, identity::Identity};
+use colony_protocol::{
+    announcement::{
+        Listener,
+        mesh::{POLL_MIN, POLL_SPREAD},
+    },
+    identity::Identity,
+};
 use tokio::sync::watch;
 
 use super::{
@@ -13,11 +19,6 @@ use crate::{
     net::gossip::{self, Seat},
     runtime::Runtime,
 };
-
-/// Without a call, an executor asks after at least this: in case it was not heard, or did not hear.
-const POLL_MIN: Duration = Duration::from_secs(15);
-/// And at most after this many times that: within it the coordinator hears of every executor that is there.
-const POLL_SPREAD: u32 = 2;
 
 /// Tells one executor when to ask.
 #[derive(Debug)]

@@ -19,7 +19,6 @@ mod hearing;
 mod hints;
 mod judge;
 mod listening;
-mod publisher;
 
 pub use announcer::{Announcer, Parts};
 pub(crate) use company::company;

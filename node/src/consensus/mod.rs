@@ -12,7 +12,6 @@ mod link;
 mod membership;
 mod reads;
 mod standing;
-mod timing;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -26,11 +25,11 @@ use openraft::{
 };
 use tokio::sync::watch;
 
+pub use colony_protocol::timing::Timing;
 pub use elections::Reachable;
 pub use link::{LinkError, Links, NoLinks, PeerLink, Reaching};
 pub use membership::{ChangeError, Roles, Unseated};
 pub use standing::Standing;
-pub use timing::Timing;
 
 use crate::runtime::{self, Runtime};
 

@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-use colony_protocol::{announcement::ANNOUNCEMENT_MAX, identity::Digest};
+use colony_protocol::{
+    announcement::{ANNOUNCEMENT_MAX, mesh},
+    identity::Digest,
+};
 use libp2p::{
     gossipsub::{
         self, ConfigBuilder, IdentityTransform, MaxCountSubscriptionFilter, Message, MessageAuthenticity,
@@ -30,16 +33,8 @@ const MESSAGES_PER_FRAME: usize = 16;
 const IDS_PER_HEARTBEAT: usize = 256;
 /// Frames that tell ids, of one peer between two heartbeats.
 const TELLS_PER_HEARTBEAT: usize = 10;
-/// How often the mesh is put in order. Nothing is sent where nothing is to be put in order.
-const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Before a new node puts its mesh in order for the first time: its first peers have subscribed by then.
 const FIRST_HEARTBEAT: Duration = Duration::from_millis(500);
-/// Peers in the mesh of a topic: each word comes from about as many, and each of them is a connection that is kept.
-const MESH: usize = 5;
-/// Below this more are taken in.
-const MESH_LOW: usize = 3;
-/// Above this some are let go.
-const MESH_HIGH: usize = 8;
 /// One rejected message costs this much, two four times as much: the second silences whoever passed both on.
 const REJECTED: f64 = -20.0;
 /// How long a rejected message is remembered against a peer.
@@ -66,10 +61,10 @@ pub(in crate::net) fn behaviour(key: &Keypair, topics: &Topics) -> Result<Behavi
         .max_publish_messages(MESSAGES_PER_FRAME)
         .max_control_messages_sent(IDS_PER_HEARTBEAT)
         .max_ihave_messages_heartbeat(TELLS_PER_HEARTBEAT)
-        .mesh_n(MESH)
-        .mesh_n_low(MESH_LOW)
-        .mesh_n_high(MESH_HIGH)
-        .heartbeat_interval(HEARTBEAT)
+        .mesh_n(mesh::PEERS)
+        .mesh_n_low(mesh::PEERS_LOW)
+        .mesh_n_high(mesh::PEERS_HIGH)
+        .heartbeat_interval(mesh::HEARTBEAT)
         .heartbeat_initial_delay(FIRST_HEARTBEAT)
         .build()
         .map_err(|error| error.to_string())?;

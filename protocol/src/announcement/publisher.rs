@@ -6,14 +6,14 @@
 
 use std::time::Duration;
 
-use colony_protocol::announcement::WaitingWork;
+use super::WaitingWork;
 
 /// Between two announcements. An executor that hears of work a tenth of a second late is still faster than a person.
-pub(super) const GAP: Duration = Duration::from_millis(100);
+pub const GAP: Duration = Duration::from_millis(100);
 
 /// What the publisher remembers.
 #[derive(Debug, Default)]
-pub(super) struct Publisher {
+pub struct Publisher {
     /// What it said last.
     said: Vec<WaitingWork>,
     /// When.
@@ -22,7 +22,7 @@ pub(super) struct Publisher {
 
 /// Whether to speak.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Speak {
+pub enum Speak {
     /// Say what waits.
     Now,
     /// Look again then: it is too early.
@@ -33,7 +33,8 @@ pub(super) enum Speak {
 
 impl Publisher {
     /// Whether what waits is worth saying.
-    pub(super) fn look(&self, now: Duration, waiting: &[WaitingWork]) -> Speak {
+    #[must_use]
+    pub fn look(&self, now: Duration, waiting: &[WaitingWork]) -> Speak {
         if !self.is_news(waiting) {
             return Speak::Never;
         }
@@ -44,13 +45,13 @@ impl Publisher {
     }
 
     /// It was said.
-    pub(super) fn said(&mut self, now: Duration, waiting: Vec<WaitingWork>) {
+    pub fn said(&mut self, now: Duration, waiting: Vec<WaitingWork>) {
         self.spoke = Some(now);
         self.said = waiting;
     }
 
     /// Forgets what was said: others heard it from somebody else, or not at all.
-    pub(super) fn forget(&mut self) {
+    pub fn forget(&mut self) {
         self.said.clear();
     }
 
@@ -66,7 +67,7 @@ impl Publisher {
 
 #[cfg(test)]
 mod tests {
-    use colony_protocol::bounded::Text;
+    use crate::bounded::Text;
 
     use super::*;
 
