@@ -20,9 +20,9 @@ use crate::{
     charter::SignedDelegation,
     codec::{self, CodecError},
     model::{
-        Allocations, Attribute, Capabilities, CronId, Errors, Executor, FunctionArguments, FunctionSpec,
-        GeneratorId, LogLine, Name, NewCron, NewGenerator, Policy, ProcessId, State, User, Values,
-        WorkflowId, WorkflowSpec, is_default,
+        Allocations, Attribute, Capabilities, ContactPlan, CronId, Errors, Executor, FunctionArguments,
+        FunctionSpec, GeneratorId, LogLine, Name, NewCron, NewGenerator, Policy, ProcessId, State, User,
+        Values, WorkflowId, WorkflowSpec, is_default,
         member::{Addresses, NewMember, Role},
     },
     ticket::SignedTicket,
@@ -275,6 +275,11 @@ pub enum Command {
         /// By project.
         allocations: Allocations,
     },
+    /// Says when the calling executor can be reached; it replaces what was said before. No windows: always.
+    DeclareContacts {
+        /// The plan.
+        plan: ContactPlan,
+    },
 }
 
 /// One piece of work to queue.
@@ -426,6 +431,7 @@ impl Command {
             Self::Append(_) => "append",
             Self::ChangeKey(change) => change.kind(),
             Self::ReportAllocations { .. } => "report-allocations",
+            Self::DeclareContacts { .. } => "declare-contacts",
         }
     }
 

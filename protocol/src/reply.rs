@@ -356,7 +356,8 @@ pub struct ExecutorVerdict {
 /// One condition, what is wanted, what is there.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Check {
-    /// Which condition: `approved`, `type`, `name`, `location`, `cpu`, `memory`, `storage`, `nodes`, `gpu`.
+    /// Which condition: `approved`, `type`, `name`, `location`, `cpu`, `memory`, `storage`, `nodes`, `gpu`,
+    /// `contact` (only of executors that declared a contact plan).
     pub condition: Name,
     /// Whether it is met.
     pub met: bool,

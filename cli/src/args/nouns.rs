@@ -40,6 +40,9 @@ pub(crate) struct ExecutorStartArgs {
     /// How many programs may run at the same time [default: the number of cores]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) parallel: Option<u16>,
+    /// When it can be reached, if that is not always: a file of windows in JSON. Silence between them is no failure
+    #[arg(long, value_name = "FILE")]
+    pub(crate) contacts: Option<std::path::PathBuf>,
 }
 
 /// `colony executor add`.

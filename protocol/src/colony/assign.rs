@@ -48,7 +48,11 @@ impl Colony {
     fn matching<'a>(&'a self, executor: &'a Executor, ask: &Assign) -> impl Iterator<Item = u64> + use<'a> {
         let offer = Offer::new(executor, ask.available_cpu, ask.available_memory);
         let fits = move |demand: &_| offer.fits(demand);
-        self.index.queue.matching(&executor.executor_type, &executor.name, fits)
+        let found = self.index.queue.matching(&executor.executor_type, &executor.name, fits);
+        found.filter(|number| {
+            let process = self.processes.get(number);
+            process.is_some_and(|process| self.returns(executor, process).is_ok())
+        })
     }
 
     pub(super) fn assign(
@@ -65,6 +69,7 @@ impl Colony {
         }
         let found: Vec<u64> = self.matching(executor, ask).take(usize::from(ask.max)).collect();
         let holder = (executor.id, executor.name.clone());
+        let contacts = executor.contacts.clone();
         let mut bytes = 0_usize;
         let mut processes = Vec::with_capacity(found.len());
         for number in found {
@@ -77,7 +82,7 @@ impl Colony {
                 term,
                 granted_at: self.meta.now,
                 heartbeat: ask.heartbeat,
-                renew_by: ask.heartbeat.map(|heartbeat| self.meta.now.after(heartbeat)),
+                renew_by: ask.heartbeat.map(|heartbeat| contacts.renew_by(self.meta.now, heartbeat)),
                 hard_deadline: None,
             };
             self.grant(number, lease, &holder.1, out);

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     bounded::Text,
     identity::Identity,
-    model::{Allocations, Capabilities, Executor, ExecutorState, member::Role},
+    model::{Allocations, Capabilities, ContactPlan, Executor, ExecutorState, member::Role},
     refusal::Refusal,
     reply::Reply,
     time::Timestamp,
@@ -28,6 +28,8 @@ impl Colony {
             state,
             commissioned_at: self.meta.now,
             last_heard_at: Timestamp::ZERO,
+            // For itself to say, when it knows its own clock.
+            contacts: ContactPlan::default(),
             ..executor.clone()
         };
         self.put_executor(executor, out);
@@ -100,7 +102,9 @@ impl Colony {
     pub(super) fn unregister(&mut self, executor: Executor, out: &mut Outbox) {
         let id = executor.id;
         self.drop_functions_of(&executor.name, out);
-        self.put_executor(Executor { state: ExecutorState::Unregistered, ..executor }, out);
+        let contacts = ContactPlan::default();
+        self.index.leases.plan(&id, &contacts);
+        self.put_executor(Executor { state: ExecutorState::Unregistered, contacts, ..executor }, out);
         self.take_back_all(&id, out);
     }
 

@@ -6,7 +6,7 @@ use super::{
     queue,
 };
 use crate::{
-    model::{Executor, ExecutorState, Hardware, Name, Process, State},
+    model::{Executor, ExecutorState, Hardware, Name, Process, Reach, State, json::rfc3339 as date},
     reply::{Blocker, Check, ExecutorVerdict, Explanation},
 };
 
@@ -20,7 +20,7 @@ impl Colony {
         let mut executors: Vec<ExecutorVerdict> = self
             .executors()
             .filter(|executor| executor.state != ExecutorState::Unregistered)
-            .map(|executor| verdict(executor, process))
+            .map(|executor| self.verdict(executor, process))
             .collect();
         executors.sort_by_cached_key(|verdict| {
             let unmet = verdict.checks.iter().filter(|check| !check.met).count();
@@ -60,17 +60,41 @@ impl Colony {
         }
         blockers
     }
-}
 
-fn verdict(executor: &Executor, process: &Process) -> ExecutorVerdict {
-    let demand = Demand::of(&process.spec.conditions);
-    let mut checks = identity_checks(executor, &demand, process);
-    checks.extend(resource_checks(executor, &demand));
-    ExecutorVerdict {
-        name: executor.name.clone(),
-        executor_type: executor.executor_type.clone(),
-        last_heard_at: executor.last_heard_at,
-        checks,
+    fn verdict(&self, executor: &Executor, process: &Process) -> ExecutorVerdict {
+        let demand = Demand::of(&process.spec.conditions);
+        let mut checks = identity_checks(executor, &demand, process);
+        checks.extend(resource_checks(executor, &demand));
+        checks.extend(self.contact_check(executor, process));
+        ExecutorVerdict {
+            name: executor.name.clone(),
+            executor_type: executor.executor_type.clone(),
+            last_heard_at: executor.last_heard_at,
+            checks,
+        }
+    }
+
+    /// Of an executor with a contact plan: whether it could bring the result back in time.
+    fn contact_check(&self, executor: &Executor, process: &Process) -> Option<Check> {
+        if executor.contacts.windows.is_empty() {
+            return None;
+        }
+        let limit = process.spec.max_exec_time.as_seconds();
+        let wanted = limit.map_or_else(
+            || "no deadline".to_owned(),
+            |span| format!("result back before {}", date(self.meta.now.after(span))),
+        );
+        Some(match self.returns(executor, process) {
+            Err(next) => check("contact", false, &wanted, &format!("next contact {}", date(next))),
+            Ok(()) => {
+                let has = match executor.contacts.reach(self.meta.now) {
+                    Reach::InContact(until) => format!("in contact until {}", date(until)),
+                    Reach::Silent(until) => format!("silent until {}", date(until)),
+                    Reach::Unplanned => "no further windows".to_owned(),
+                };
+                check("contact", true, &wanted, &has)
+            }
+        })
     }
 }
 

@@ -16,7 +16,7 @@ use super::{Colony, Outbox, RowKey};
 use crate::{
     command::ChangeKey,
     identity::Identity,
-    model::{Executor, ExecutorState, Generator, Process, User},
+    model::{ContactPlan, Executor, ExecutorState, Generator, Process, User},
     refusal::Refusal,
     reply::Reply,
 };
@@ -106,6 +106,7 @@ impl Colony {
         self.members.drop_executor(old);
         out.touch(RowKey::Executor(*old));
         let heard = executor.last_heard_at;
+        self.index.leases.plan(new, &executor.contacts);
         self.put_executor(Executor { id: *new, ..executor }, out);
         for number in self.index.leases.of(old) {
             self.change(number, out, |process| {
@@ -116,6 +117,7 @@ impl Colony {
             });
         }
         self.index.leases.heard(new, heard);
+        self.index.leases.plan(old, &ContactPlan::default());
         self.take_over(old, new, out);
         Ok(())
     }

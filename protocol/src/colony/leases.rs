@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     identity::Identity,
-    model::Process,
+    model::{ContactPlan, Process},
     time::{Span, Timestamp},
 };
 
@@ -17,6 +17,8 @@ pub(super) struct Leases {
     holders: BTreeMap<Identity, Holder>,
     /// When each holder that promised to be heard loses its first lease.
     silences: BTreeSet<(Timestamp, Identity)>,
+    /// When those can be reached who said so, whether they hold anything or not.
+    plans: BTreeMap<Identity, ContactPlan>,
 }
 
 #[derive(Debug, Default)]
@@ -28,8 +30,12 @@ struct Holder {
 }
 
 impl Holder {
-    fn silence(&self) -> Option<Timestamp> {
-        self.promised.first().map(|(heartbeat, _)| self.heard.after(*heartbeat))
+    fn renew_by(&self, plan: Option<&ContactPlan>, heartbeat: Span) -> Timestamp {
+        plan.map_or_else(|| self.heard.after(heartbeat), |plan| plan.renew_by(self.heard, heartbeat))
+    }
+
+    fn silence(&self, plan: Option<&ContactPlan>) -> Option<Timestamp> {
+        self.promised.first().map(|(heartbeat, _)| self.renew_by(plan, *heartbeat))
     }
 }
 
@@ -77,7 +83,7 @@ impl Leases {
 
     /// When a lease is lost unless its holder is heard again.
     pub(super) fn renew_by(&self, id: &Identity, heartbeat: Span) -> Option<Timestamp> {
-        self.holders.get(id).map(|holder| holder.heard.after(heartbeat))
+        self.holders.get(id).map(|holder| holder.renew_by(self.plans.get(id), heartbeat))
     }
 
     /// The next moment at which a holder has been silent too long.
@@ -88,21 +94,40 @@ impl Leases {
     /// Processes that a holder has been silent about too long.
     pub(super) fn silent(&self, id: &Identity, now: Timestamp) -> Vec<u64> {
         let Some(holder) = self.holders.get(id) else { return Vec::new() };
+        let plan = self.plans.get(id);
         let promised = holder.promised.iter();
         promised
-            .take_while(|(heartbeat, _)| holder.heard.after(*heartbeat) <= now)
+            .take_while(|(heartbeat, _)| holder.renew_by(plan, *heartbeat) <= now)
             .map(|(_, number)| *number)
             .collect()
     }
 
+    /// An executor says when it can be reached; no windows: always.
+    pub(super) fn plan(&mut self, id: &Identity, plan: &ContactPlan) {
+        let holder = self.holders.get(id);
+        let old = holder.and_then(|holder| holder.silence(self.plans.get(id)));
+        if plan.windows.is_empty() {
+            self.plans.remove(id);
+        } else {
+            self.plans.insert(*id, plan.clone());
+        }
+        let new = self.holders.get(id).and_then(|holder| holder.silence(self.plans.get(id)));
+        self.move_silence(id, old, new);
+    }
+
     fn change(&mut self, id: &Identity, change: impl FnOnce(&mut Holder)) {
+        let plan = self.plans.get(id);
         let holder = self.holders.entry(*id).or_default();
-        let old = holder.silence();
+        let old = holder.silence(plan);
         change(holder);
-        let new = holder.silence();
+        let new = holder.silence(plan);
         if holder.processes.is_empty() {
             self.holders.remove(id);
         }
+        self.move_silence(id, old, new);
+    }
+
+    fn move_silence(&mut self, id: &Identity, old: Option<Timestamp>, new: Option<Timestamp>) {
         if old != new {
             if let Some(old) = old {
                 self.silences.remove(&(old, *id));

@@ -21,6 +21,7 @@ mod cancel;
 mod channels;
 mod children;
 mod close;
+mod contacts;
 mod cron_commands;
 mod cron_runs;
 mod crons;
@@ -266,6 +267,7 @@ impl Colony {
             Command::Pack { generator, args } => self.pack(by, generator, args, out),
             Command::AddExecutorLog { lines } => self.add_executor_log(by, lines, out),
             Command::SetPolicy { policy } => self.set_policy(by, policy, out),
+            Command::DeclareContacts { plan } => self.declare_contacts(by, plan, out),
         }
     }
 }

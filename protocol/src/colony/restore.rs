@@ -138,6 +138,7 @@ impl Colony {
         }
         for executor in self.members.executors.values() {
             self.index.leases.heard(&executor.id, executor.last_heard_at);
+            self.index.leases.plan(&executor.id, &executor.contacts);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Name, is_default};
+use super::{ContactPlan, Name, is_default};
 use crate::{
     bounded::{List, Map, Text},
     identity::Identity,
@@ -91,6 +91,9 @@ pub struct Executor {
     /// That blueprint's generation.
     #[serde(skip_serializing_if = "is_default")]
     pub blueprint_generation: i64,
+    /// When it can be reached, as it said itself.
+    #[serde(skip_serializing_if = "is_default")]
+    pub contacts: ContactPlan,
 }
 
 /// What an executor grants to projects, by name. The colony keeps it for people and programs, and enforces nothing.

@@ -6,6 +6,7 @@
 
 pub mod blueprint;
 pub mod channel;
+mod contact;
 mod cron;
 mod executor;
 pub mod file;
@@ -21,6 +22,7 @@ mod process;
 mod user;
 mod workflow;
 
+pub use contact::{ContactPlan, MARGIN_MAX, Reach, WINDOWS_MAX, Window};
 pub use cron::{Cron, NewCron, Schedule};
 pub use executor::{
     Allocation, Allocations, Capabilities, Executor, ExecutorState, FunctionArgument, FunctionArguments, Gpu,

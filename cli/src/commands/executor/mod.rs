@@ -1,6 +1,7 @@
 //! `colony executor`: machines that take work.
 
 mod admission;
+mod contacts;
 mod lend;
 mod start;
 
@@ -37,6 +38,7 @@ pub(super) async fn run(app: &App, verb: ExecutorVerb) -> Result<Exit, Failure> 
                 name: args.executorname,
                 executor_type: args.executortype,
                 parallel: None,
+                contacts: None,
             };
             start::run(app, args).await
         }

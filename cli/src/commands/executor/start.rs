@@ -10,7 +10,7 @@ use colony_protocol::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{super::user::too_long, let_in};
+use super::{super::user::too_long, contacts::Contacts, let_in};
 use crate::{
     app::{App, Session},
     args::{ExecutorStartArgs, PlaceArgs},
@@ -23,6 +23,7 @@ use crate::{
 
 /// Runs it.
 pub(super) async fn run(app: &App, args: ExecutorStartArgs) -> Result<Exit, Failure> {
+    let contacts = args.contacts.as_deref().map(Contacts::read).transpose()?;
     let session = app.session()?;
     let home = app.home()?;
     let path = Home::key_path(&format!("executor-{}", args.name))?;
@@ -44,6 +45,9 @@ pub(super) async fn run(app: &App, args: ExecutorStartArgs) -> Result<Exit, Fail
         biased;
         () = token.cancelled() => return Ok(Exit::INTERRUPTED),
         admitted = let_in(owner.as_ref(), &client, executor, &app.runtime) => admitted?,
+    }
+    if let Some(contacts) = contacts {
+        contacts.declare(client.clone(), &app.runtime, token.clone()).await?;
     }
     let colony = Text::new(session.chosen.context.colony.as_str()).map_err(too_long)?;
     let mut config = ExecutorConfig::new(name, executor_type, colony);

@@ -1,7 +1,7 @@
 //! Executors, users, functions and log lines, as people and programs see them.
 
 use colony_protocol::{
-    model::{Executor, ProcessId, RegisteredFunction, StoredLogLine, User, json},
+    model::{Executor, ProcessId, Reach, RegisteredFunction, StoredLogLine, User, json},
     reply::{LogHit, stream_word},
 };
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Seen;
 use crate::output::{
-    age::ago,
+    age::{ago, short},
     listing::{Column, Listing, Row, column, wide},
 };
 
@@ -30,12 +30,21 @@ fn executor_row(seen: Seen<'_>, executor: &Executor) -> Row {
         executor.name.to_string(),
         executor.executor_type.to_string(),
         executor.state.word().to_owned(),
-        ago(seen.now, executor.last_heard_at),
+        heard(seen, executor),
         executor.location_name.to_string(),
         ago(seen.now, executor.commissioned_at),
         executor.id.to_hex(),
     ];
     Row { cells, json: json::executor(executor, seen.context()), quiet: executor.name.to_string() }
+}
+
+/// When it was last heard, and while it is silent as it said, when it will be heard again.
+fn heard(seen: Seen<'_>, executor: &Executor) -> String {
+    let last = ago(seen.now, executor.last_heard_at);
+    match executor.contacts.reach(seen.now) {
+        Reach::Silent(until) => format!("{last}; silent, next contact in {}", short(until.since(seen.now))),
+        Reach::InContact(_) | Reach::Unplanned => last,
+    }
 }
 
 /// Executors as rows.

@@ -2,6 +2,7 @@
 
 mod blueprints;
 mod channels;
+mod contacts;
 mod crons;
 mod delegating;
 mod failover;
