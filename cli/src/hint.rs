@@ -97,6 +97,8 @@ pub(crate) enum Hint {
     SubmitHelp,
     /// How `workflow submit` is written.
     WorkflowSubmitHelp,
+    /// Which scenarios ship.
+    Scenarios,
 }
 
 impl Hint {
@@ -121,6 +123,7 @@ impl Hint {
             Self::Executors => "see which executors there are with",
             Self::Users => "see which users there are with",
             Self::Contexts => "see which contexts there are with",
+            Self::Scenarios => "see which scenarios ship with",
             Self::UseContext(_) => "choose it with",
             Self::ShowContext => "see which key signs with",
             Self::Approve(_) => "the colony's owner lets it in with",
@@ -161,6 +164,7 @@ impl Hint {
             Self::Executors => vec!["executor", "ls"],
             Self::Users => vec!["user", "ls"],
             Self::Contexts => vec!["ctx", "ls"],
+            Self::Scenarios => vec!["sim", "ls"],
             Self::UseContext(name) => vec!["ctx", "use", name],
             Self::ShowContext => vec!["ctx", "show"],
             Self::Approve(name) => vec!["executor", "approve", name],
@@ -255,6 +259,7 @@ mod tests {
             Hint::DevAgain { nodes: "3".to_owned(), data: "a b".to_owned() },
             Hint::Crons,
             Hint::Generators,
+            Hint::Scenarios,
         ]
     }
 
@@ -297,11 +302,12 @@ mod tests {
             Hint::DevAgain { .. } => 33,
             Hint::Crons => 34,
             Hint::Generators => 35,
+            Hint::Scenarios => 36,
         }
     }
 
     /// How many variants [`place`] knows.
-    const VARIANTS: usize = 36;
+    const VARIANTS: usize = 37;
 
     /// Undoes [`quoted`] for the words above.
     fn split(line: &str) -> Vec<String> {

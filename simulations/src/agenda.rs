@@ -1,6 +1,6 @@
 //! What happens next. Events of the same moment happen in the order in which they were planned.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BinaryHeap};
 
 use colony_protocol::time::{Span, Timestamp};
 
@@ -9,14 +9,42 @@ use colony_protocol::time::{Span, Timestamp};
 pub struct Agenda<E> {
     now: Timestamp,
     planned: u64,
-    events: BTreeMap<(Timestamp, u64), E>,
+    events: BinaryHeap<Planned<E>>,
 }
+
+#[derive(Debug)]
+struct Planned<E> {
+    at: Timestamp,
+    number: u64,
+    event: E,
+}
+
+impl<E> Ord for Planned<E> {
+    /// The heap gives the greatest first: the earliest, and of those the first planned.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.number).cmp(&(self.at, self.number))
+    }
+}
+
+impl<E> PartialOrd for Planned<E> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<E> PartialEq for Planned<E> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl<E> Eq for Planned<E> {}
 
 impl<E> Agenda<E> {
     /// Nothing planned; the clock shows `start`.
     #[must_use]
     pub const fn new(start: Timestamp) -> Self {
-        Self { now: start, planned: 0, events: BTreeMap::new() }
+        Self { now: start, planned: 0, events: BinaryHeap::new() }
     }
 
     /// The moment of the last event taken.
@@ -33,13 +61,13 @@ impl<E> Agenda<E> {
     /// Plans an event; what should have happened in the past happens now.
     pub fn at(&mut self, moment: Timestamp, event: E) {
         self.planned = self.planned.saturating_add(1);
-        self.events.insert((moment.max(self.now), self.planned), event);
+        self.events.push(Planned { at: moment.max(self.now), number: self.planned, event });
     }
 
     /// Takes the next event and moves the clock to it.
     pub fn take(&mut self) -> Option<E> {
-        let ((moment, _), event) = self.events.pop_first()?;
-        self.now = moment;
+        let Planned { at, event, .. } = self.events.pop()?;
+        self.now = at;
         Some(event)
     }
 }

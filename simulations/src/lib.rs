@@ -20,6 +20,7 @@ pub mod courier;
 pub mod disk;
 pub mod executor;
 pub mod invariants;
+pub mod lab;
 pub mod report;
 pub mod scenario;
 pub mod submitter;

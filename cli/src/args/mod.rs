@@ -10,6 +10,7 @@ mod ids;
 mod membership;
 mod nouns;
 mod objects;
+mod sim;
 mod span;
 mod work;
 
@@ -18,7 +19,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::{
-    automation::*, colonyos::*, dev::*, ids::*, membership::*, nouns::*, objects::*, span::duration, work::*,
+    automation::*, colonyos::*, dev::*, ids::*, membership::*, nouns::*, objects::*, sim::*, span::duration,
+    work::*,
 };
 use crate::output::Format;
 
@@ -178,6 +180,9 @@ pub(crate) enum Verb {
     Completions(CompletionsArgs),
     /// Put load on the colony and measure it
     Bench(BenchArgs),
+    /// Try a whole network in virtual time
+    #[command(subcommand)]
+    Sim(SimVerb),
 }
 
 impl Verb {

@@ -31,6 +31,7 @@ mod policy;
 mod process;
 mod ps;
 mod retry;
+mod sim;
 mod status;
 mod submit;
 mod up;
@@ -84,5 +85,6 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result<Exit, Failure> {
         Verb::Ctx(args) => ctx::run(app, args),
         Verb::Completions(args) => completions::run(args.shell),
         Verb::Bench(args) => bench::run(app, args).await,
+        Verb::Sim(verb) => sim::run(app, verb).await,
     }
 }

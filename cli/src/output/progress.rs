@@ -74,6 +74,11 @@ impl Bar {
         self.bar.inc(count);
     }
 
+    /// Changes what stands beside it.
+    pub(crate) fn message(&self, text: String) {
+        self.bar.set_message(text);
+    }
+
     /// Tells a person something while it goes on.
     pub(crate) fn say(&self, text: &str) {
         self.bar.suspend(|| super::note(text));
