@@ -38,7 +38,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LOOK_SOON: Duration = Duration::from_millis(200);
 /// How long after a change the next one is likely.
 const BUSY_FOR: Duration = Duration::from_secs(10);
-/// How often another node looks: all that concerns it is told to it.
+/// How often a node looks that does not coordinate, or that is the colony's only one: all that concerns it is told to it.
 const LOOK_SELDOM: Duration = Duration::from_secs(10);
 /// How long one change may take to be committed. A coordinator that lost its majority is told to look again.
 const CHANGE_PATIENCE: Duration = Duration::from_secs(10);
@@ -197,12 +197,11 @@ impl Task {
     }
 
     fn pace(&self) -> Duration {
-        if self.last.is_none() {
-            LOOK_SELDOM
-        } else if self.runtime.elapsed() < self.busy_until {
-            LOOK_SOON
-        } else {
-            LOOK_EVERY
+        match &self.last {
+            None => LOOK_SELDOM,
+            Some((wanted, seats, _)) if is_alone(wanted, seats, self.me) => LOOK_SELDOM,
+            Some(_) if self.runtime.elapsed() < self.busy_until => LOOK_SOON,
+            Some(_) => LOOK_EVERY,
         }
     }
 
@@ -251,8 +250,46 @@ impl Task {
     }
 }
 
+/// Whether this node is all there is, and nobody else is wanted: then only a new member changes anything, and that wakes
+/// the task. Most colonies of a node that serves many are like this.
+fn is_alone(wanted: &BTreeMap<MemberId, Wanted>, seats: &Seats, me: MemberId) -> bool {
+    let only_me = |node: &MemberId| *node == me;
+    seats.settled && wanted.keys().all(only_me) && seats.nodes.keys().all(only_me)
+}
+
 /// What each node is known to have.
 fn matched(metrics: &Metrics) -> BTreeMap<MemberId, Option<u64>> {
     let replication = metrics.replication.iter().flatten();
     replication.map(|(node, matched)| (*node, matched.map(|log_id| log_id.index))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use colony_protocol::identity::SecretKey;
+
+    use super::*;
+
+    fn member(name: &[u8]) -> MemberId {
+        MemberId(SecretKey::derive(name).identity())
+    }
+
+    #[test]
+    fn a_node_is_alone_only_while_nobody_else_replicates_or_is_wanted() {
+        let (me, other) = (member(b"me"), member(b"other"));
+        let info = MemberInfo::default();
+        let alone = Seats {
+            voters: vec![BTreeSet::from([me])],
+            nodes: BTreeMap::from([(me, info.clone())]),
+            settled: true,
+        };
+        assert!(is_alone(&BTreeMap::new(), &alone, me));
+
+        // A change that is not final has a next step.
+        let unsettled = Seats { settled: false, ..alone.clone() };
+        assert!(!is_alone(&BTreeMap::new(), &unsettled, me));
+
+        // Who replicates must be watched, even if nobody wants it any more.
+        let two = Seats { nodes: BTreeMap::from([(me, info.clone()), (other, info)]), ..alone };
+        assert!(!is_alone(&BTreeMap::new(), &two, me));
+    }
 }
