@@ -6,7 +6,7 @@
 
 mod json;
 
-use std::{collections::BTreeMap, fmt, marker::PhantomData, ops::Deref};
+use std::{borrow::Borrow, collections::BTreeMap, fmt, marker::PhantomData, ops::Deref};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -76,7 +76,7 @@ impl<const N: usize> AsRef<str> for Text<N> {
     }
 }
 
-impl<const N: usize> std::borrow::Borrow<str> for Text<N> {
+impl<const N: usize> Borrow<str> for Text<N> {
     fn borrow(&self) -> &str {
         &self.0
     }
@@ -311,8 +311,11 @@ pub fn at_most<'de, D: Deserializer<'de>, T: Deserialize<'de>, const N: usize>(
 }
 
 /// At most `N` entries, ordered by key; a repeated key is refused.
+///
+/// Kept as one sorted block: nearly all maps of the wire have no or few entries, are made once and read often, and a tree
+/// would take a node of eleven places for the first of them. Colonies keep such maps for every waiting process.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Map<K: Ord, V, const N: usize>(BTreeMap<K, V>);
+pub struct Map<K: Ord, V, const N: usize>(Box<[(K, V)]>);
 
 impl<K: Ord, V, const N: usize> Map<K, V, N> {
     /// Checks the size and wraps the entries.
@@ -323,33 +326,80 @@ impl<K: Ord, V, const N: usize> Map<K, V, N> {
         if entries.len() > N {
             return Err(BoundError::TooLong { len: entries.len(), limit: N });
         }
-        Ok(Self(entries))
+        Ok(Self(entries.into_iter().collect()))
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a key is there.
+    #[must_use]
+    pub fn contains_key<Q: Ord + ?Sized>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+    {
+        self.get(key).is_some()
+    }
+
+    /// The value of a key.
+    #[must_use]
+    pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        let place = self.0.binary_search_by(|(known, _)| known.borrow().cmp(key)).ok()?;
+        self.0.get(place).map(|(_, value)| value)
+    }
+
+    /// All entries, in the order of their keys.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&K, &V)> + Clone {
+        self.0.iter().map(|(key, value)| (key, value))
+    }
+
+    /// All keys, in order.
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = &K> + Clone {
+        self.0.iter().map(|(key, _)| key)
+    }
+
+    /// All values, in the order of their keys.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = &V> + Clone {
+        self.0.iter().map(|(_, value)| value)
     }
 }
 
 impl<K: Ord, V, const N: usize> Default for Map<K, V, N> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self(Box::default())
     }
 }
 
-impl<K: Ord, V, const N: usize> Deref for Map<K, V, N> {
-    type Target = BTreeMap<K, V>;
+impl<K: Ord, V, const N: usize> IntoIterator for Map<K, V, N> {
+    type Item = (K, V);
+    type IntoIter = std::vec::IntoIter<(K, V)>;
 
-    fn deref(&self) -> &BTreeMap<K, V> {
-        &self.0
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_vec().into_iter()
     }
 }
 
 impl<K: Ord + fmt::Debug, V: fmt::Debug, const N: usize> fmt::Debug for Map<K, V, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.debug_map().entries(self.iter()).finish()
     }
 }
 
 impl<K: Ord + Serialize, V: Serialize, const N: usize> Serialize for Map<K, V, N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        serializer.collect_map(self.iter())
     }
 }
 
@@ -366,16 +416,19 @@ impl<'de, K: Ord + Deserialize<'de>, V: Deserialize<'de>, const N: usize> Deseri
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, mut access: A) -> Result<Map<K, V, N>, A::Error> {
-                let mut entries = BTreeMap::new();
-                while let Some((key, value)) = access.next_entry()? {
+                let mut entries =
+                    Vec::with_capacity(access.size_hint().unwrap_or(0).min(FIRST_RESERVE).min(N));
+                while let Some(entry) = access.next_entry::<K, V>()? {
                     if entries.len() >= N {
                         return Err(de::Error::invalid_length(N.saturating_add(1), &self));
                     }
-                    if entries.insert(key, value).is_some() {
-                        return Err(de::Error::custom("a key stands twice in a map"));
-                    }
+                    entries.push(entry);
                 }
-                Ok(Map(entries))
+                entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+                if entries.windows(2).any(|pair| matches!(pair, [(one, _), (next, _)] if one == next)) {
+                    return Err(de::Error::custom("a key stands twice in a map"));
+                }
+                Ok(Map(entries.into_boxed_slice()))
             }
         }
         deserializer.deserialize_map(Visitor(PhantomData))

@@ -48,11 +48,22 @@ fn a_list_stops_at_its_limit() {
 fn a_map_stops_at_its_limit_and_at_a_repeated_key() {
     let two = BTreeMap::from([(1u8, 1u8), (2, 2)]);
     let three = BTreeMap::from([(1u8, 1u8), (2, 2), (3, 3)]);
-    assert_eq!(*sent::<Map<u8, u8, 2>>(&two).unwrap(), two);
+    assert_eq!(sent::<Map<u8, u8, 2>>(&two).unwrap().into_iter().collect::<BTreeMap<_, _>>(), two);
     assert!(sent::<Map<u8, u8, 2>>(&three).is_err());
     assert!(Map::<u8, u8, 2>::new(three).is_err());
     // {1: 1, 1: 2}: the last would silently win.
     assert!(codec::decode::<Map<u8, u8, 2>>(&[0xa2, 1, 1, 1, 2]).is_err());
+    // {2: 1, 1: 1, 2: 2}: nor need the two stand side by side.
+    assert!(codec::decode::<Map<u8, u8, 3>>(&[0xa3, 2, 1, 1, 1, 2, 2]).is_err());
+}
+
+#[test]
+fn a_map_is_in_order_however_it_was_sent() {
+    // {3: 30, 1: 10, 2: 20}
+    let map: Map<u8, u8, 3> = codec::decode(&[0xa3, 3, 24, 30, 1, 10, 2, 20]).unwrap();
+    assert_eq!(map.iter().collect::<Vec<_>>(), [(&1, &10), (&2, &20), (&3, &30)]);
+    assert_eq!((map.get(&2), map.get(&4), map.contains_key(&3)), (Some(&20), None, true));
+    assert_eq!(map, Map::new(BTreeMap::from([(1, 10), (2, 20), (3, 30)])).unwrap());
 }
 
 #[test]

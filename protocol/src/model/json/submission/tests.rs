@@ -30,10 +30,10 @@ fn every_key_of_a_function_spec_is_read() {
     let spec = spec(FULL);
     assert_eq!((&*spec.node_name, &*spec.func_name, &*spec.label), ("task_a", "echo", "lab"));
     assert_eq!(spec.args.iter().map(Json::as_text).collect::<Vec<_>>(), ["\"a\"", "1", "{\"x\":[1]}"]);
-    assert_eq!(spec.kwargs["k"].as_text(), r#"{"n":1}"#);
+    assert_eq!(spec.kwargs.get("k").unwrap().as_text(), r#"{"n":1}"#);
     assert_eq!((spec.priority, spec.max_retries), (-3, 2));
     assert_eq!((spec.max_wait_time, spec.max_exec_time), (Limit(-1), Limit(5)));
-    assert_eq!((&*spec.env["E"], &*spec.channels[0]), ("v", "c1"));
+    assert_eq!((&**spec.env.get("E").unwrap(), &*spec.channels[0]), ("v", "c1"));
 
     let conditions = &spec.conditions;
     assert_eq!((&*conditions.colony_name, &*conditions.executor_type), ("dev", "cli"));
@@ -86,7 +86,7 @@ fn values_pass_through_untouched() {
     );
     let args: Vec<_> = spec.args.iter().map(Json::as_text).collect();
     assert_eq!(args, ["9007199254740993", "1.0", "null", "[ ]", r#""\u00e5""#]);
-    assert_eq!(spec.kwargs["a"].as_text(), "12345678901234567890123");
+    assert_eq!(spec.kwargs.get("a").unwrap().as_text(), "12345678901234567890123");
 }
 
 #[test]
