@@ -1,7 +1,9 @@
 //! Durable log entries per second, beside the least a disk can do: append the same bytes to a file and sync it.
 //!
-//! Run it with `cargo bench -p colony-store`. Both write to the same directory in the same run: `TMPDIR` chooses the disk.
-//! What counts is the ratio; the aim is a third of the bare file at 100 entries and more.
+//! Run it with `cargo bench -p colony-store`. All write to the same directory in the same run: `TMPDIR` chooses the disk.
+//! What counts is the ratio; the aim is a third of the bare file at 100 entries and more. `store` writes that many log
+//! entries of one request each, as a follower does that catches up; `one entry` writes the requests as the coordinator
+//! does: folded into one log entry.
 
 use std::{fs::File, hint::black_box, io::Write as _, path::Path, sync::Arc};
 
@@ -36,16 +38,29 @@ const REQUEST_BYTES: usize = 256;
 /// Entries that are appended together.
 const BATCHES: [usize; 4] = [1, 10, 100, 1000];
 
-/// The next entries of a log.
-fn entries(next: &mut u64, count: usize) -> Vec<openraft::Entry<Types>> {
+/// How requests become log entries.
+#[derive(Clone, Copy)]
+enum Form {
+    /// An entry for each.
+    Apart,
+    /// One entry for all.
+    Folded,
+}
+
+/// The next entries of a log, with `count` requests in all.
+fn entries(form: Form, next: &mut u64, count: usize) -> Vec<openraft::Entry<Types>> {
     let bytes = Bytes::new(vec![0x5A; REQUEST_BYTES]).unwrap_or_default();
     let item = Item { by: Identity::NOBODY, signed: Arc::new(Request::new(bytes)) };
+    let (count, each) = match form {
+        Form::Apart => (count, 1),
+        Form::Folded => (1, count),
+    };
     let entry = |index: u64| openraft::Entry {
         log_id: LogId::new(CommittedLeaderId::new(1, MemberId::default()), index),
         payload: EntryPayload::Normal(Batch {
             at: Timestamp::from_micros(index),
             heard: Vec::new(),
-            items: vec![item.clone()],
+            items: vec![item.clone(); each],
         }),
     };
     let from = *next;
@@ -65,18 +80,18 @@ fn bare_file(group: &mut BenchmarkGroup<'_, WallTime>, directory: &Path) {
     }
 }
 
-fn store(group: &mut BenchmarkGroup<'_, WallTime>, directory: &Path) -> Option<()> {
+fn store(group: &mut BenchmarkGroup<'_, WallTime>, directory: &Path, name: &str, form: Form) -> Option<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;
     for count in BATCHES {
-        let disk = Disk::File(directory.join(format!("store-{count}")));
+        let disk = Disk::File(directory.join(format!("{name}-{count}")));
         let (store, writer) = Store::open(disk, Options::default(), StoreId::default()).ok()?;
         start(writer);
         let opened = runtime.block_on(store.open_colony::<Types>(Identity::NOBODY, Arc::new(|_| {}))).ok()?;
         let mut log: LogStore<Types> = opened.log;
         let mut next = 0;
         group.throughput(Throughput::Elements(count as u64));
-        group.bench_function(BenchmarkId::new("store", count), |bench| {
-            bench.iter(|| runtime.block_on(log.blocking_append(entries(&mut next, count))).is_ok());
+        group.bench_function(BenchmarkId::new(name, count), |bench| {
+            bench.iter(|| runtime.block_on(log.blocking_append(entries(form, &mut next, count))).is_ok());
         });
     }
     Some(())
@@ -94,8 +109,10 @@ fn appends(criterion: &mut Criterion) {
     let Ok(directory) = tempfile::tempdir() else { return };
     let mut group = criterion.benchmark_group("durable entries");
     bare_file(&mut group, directory.path());
-    let finished = store(&mut group, directory.path());
-    assert!(finished.is_some(), "the store did not open");
+    for (name, form) in [("store", Form::Apart), ("one entry", Form::Folded)] {
+        let finished = store(&mut group, directory.path(), name, form);
+        assert!(finished.is_some(), "the store did not open");
+    }
     group.finish();
 }
 
