@@ -2,7 +2,7 @@
 //!
 //! Serves [`super::Platform::offload`] on a real machine. A full queue refuses at once: whoever asked answers "busy"
 //! instead of letting strangers' requests pile up. Threads start with the first job, so a program that needs none
-//! pays for none. A job that panics takes neither its thread nor the pool with it.
+//! pays for none. A job that panics takes neither its thread nor the pool with it, in builds where a panic unwinds.
 
 use std::{
     collections::VecDeque,
