@@ -14,8 +14,9 @@ use colony_protocol::{
 use crate::{
     args::{Global, Reading},
     connect,
-    context::{Chosen, Home},
-    error::Failure,
+    context::{Chosen, DEV, Home},
+    error::{Exit, Failure},
+    hint::Hint,
     output::{self, Format, Listing, Seen},
 };
 
@@ -47,6 +48,29 @@ impl App {
         let context = &chosen.context;
         let client = connect::client(&context.nodes, context.colony_id, chosen.key.clone(), &self.runtime)?;
         Ok(Session { chosen, client, app: self.clone(), stale: false })
+    }
+
+    /// The same failure, with the next step that fits this home where no node was reached: start what should run here, or
+    /// else find out what is in the way.
+    pub(crate) fn advise(&self, failure: Failure) -> Failure {
+        if failure.exit != Exit::UNREACHABLE || failure.hint != Some(Hint::Doctor) {
+            return failure;
+        }
+        match self.missing() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+
+    /// What would start the chosen colony's node of this home, if it does not run.
+    fn missing(&self) -> Option<Hint> {
+        let home = self.home().ok()?;
+        let chosen = Chosen::open(&home, self.global.context.as_deref()).ok()?;
+        if chosen.name == DEV {
+            return Some(Hint::StartDev);
+        }
+        let is_kept_here = home.node().ok()?.colonies.contains_key(&chosen.name);
+        (is_kept_here && home.running().ok()?.is_none()).then_some(Hint::Up)
     }
 
     /// The chosen colony, for questions only. Who wants stale answers is told whose they are.

@@ -90,7 +90,7 @@ impl From<TransportError> for Failure {
     fn from(error: TransportError) -> Self {
         let what = Self::new(error.to_string()).exit(Exit::UNREACHABLE);
         match error {
-            TransportError::Unreachable(_) => what.hint(Hint::StartDev),
+            TransportError::Unreachable(_) => what.hint(Hint::Doctor),
             _ => what.hint(Hint::StaleStatus),
         }
     }

@@ -64,7 +64,7 @@ fn run(cli: Cli, flags: Vec<String>) -> Result<error::Exit, Failure> {
     let outcome = tokio.block_on(async {
         let runtime = Runtime::new(Tokio::new());
         let app = App { global: cli.global, flags, runtime: runtime.clone() };
-        let outcome = commands::run(&app, cli.verb).await;
+        let outcome = commands::run(&app, cli.verb).await.map_err(|failure| app.advise(failure));
         if serves {
             runtime.shutdown(GRACE).await;
         }

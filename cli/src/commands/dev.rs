@@ -26,15 +26,13 @@ use super::{
 use crate::{
     app::App,
     args::DevArgs,
-    context::{Context, Home},
+    context::{Context, DEV, Home},
     error::{Exit, Failure},
     hardware,
     hint::Hint,
     nodes, output, stop,
 };
 
-/// The colony's name, and the context's.
-const NAME: &str = "dev";
 /// The executor of this machine.
 const LOCAL: &str = "local";
 /// What `colony exec` asks for.
@@ -54,7 +52,7 @@ pub(super) async fn run(app: &App, args: DevArgs) -> Result<Exit, Failure> {
     let home = app.home()?;
     let stop = stop::on_signals(&app.runtime)?;
     let plan = Plan {
-        name: Text::cut(NAME),
+        name: Text::cut(DEV),
         owner: keys.owner.clone(),
         executors: executors(&keys, args.no_executor),
         seats,
@@ -137,8 +135,8 @@ async fn until_stopped(app: &App, cluster: &Cluster, stop: &CancellationToken) -
 fn executors(keys: &Keys, no_executor: bool) -> Vec<Executor> {
     let documented = Executor {
         id: keys.executor.identity(),
-        name: Text::cut(NAME),
-        executor_type: Text::cut(NAME),
+        name: Text::cut(DEV),
+        executor_type: Text::cut(DEV),
         ..Executor::default()
     };
     let local = Executor {
@@ -153,20 +151,20 @@ fn executors(keys: &Keys, no_executor: bool) -> Vec<Executor> {
 
 /// Other terminals find the colony without a variable.
 fn make_context(home: &Home, keys: &Keys, addresses: &[String]) -> Result<(), Failure> {
-    let key = Home::key_path(NAME)?;
+    let key = Home::key_path(DEV)?;
     let owner_key = Home::key_path("dev-owner")?;
     home.write_key(&key, &keys.executor)?;
     home.write_key(&owner_key, &keys.owner)?;
     let context = Context {
-        colony: NAME.to_owned(),
+        colony: DEV.to_owned(),
         colony_id: keys.owner.identity(),
         key,
         owner_key: Some(owner_key),
         nodes: nodes::nearest(addresses.to_vec()),
     };
     let mut contexts = home.contexts()?;
-    contexts.contexts.insert(NAME.to_owned(), context);
-    contexts.current = Some(NAME.to_owned());
+    contexts.contexts.insert(DEV.to_owned(), context);
+    contexts.current = Some(DEV.to_owned());
     Ok(home.write_contexts(&contexts)?)
 }
 
@@ -180,7 +178,7 @@ fn start_executor(
     let loan = Loan {
         name: LOCAL.to_owned(),
         kind: LOCAL_TYPE.to_owned(),
-        colony: NAME.to_owned(),
+        colony: DEV.to_owned(),
         client: cluster.client(keys.local.clone())?,
         owner: None,
         grace: Some(EXECUTOR_GRACE),
@@ -192,7 +190,7 @@ fn tell_ready(app: &App, keys: &Keys, places: Places<'_>, took: Span, args: &Dev
     if !app.format().is_human() {
         let ready = json!({
             "event": "ready",
-            "colony": NAME,
+            "colony": DEV,
             "colonyid": keys.owner.identity().to_hex(),
             "http": places.http,
             "listen": places.listen,
@@ -222,7 +220,7 @@ fn welcome(places: Places<'_>, took: Span, args: &DevArgs) -> String {
     };
     format!(
         "colony {} - development colony, {data}\n\
-         \x20 colony    {NAME}, {members}, ready in {}\n\
+         \x20 colony    {DEV}, {members}, ready in {}\n\
          \x20 listen    {}\n\
          \x20 http      {http}\n\
          \x20 executor  {executor}\n\

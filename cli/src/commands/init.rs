@@ -120,6 +120,7 @@ fn remember(plan: &Plan) -> Result<(), Failure> {
         name: plan.node.to_string(),
         role: RoleWord::Voter,
         lost: false,
+        leaving: false,
         peers: Vec::new(),
     };
     file.colonies.insert(plan.context.clone(), joined);

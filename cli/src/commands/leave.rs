@@ -1,7 +1,8 @@
 //! `colony leave`: ends this home's own membership, and forgets what it kept of the colony.
 //!
-//! The colony is told first. A node that runs then lets go by itself, once its quorum has let it go; the home of one that does
-//! not run is tidied up here.
+//! That it was asked for is written down first: a node that runs is let go by its quorum before this hears of it, and must
+//! not take that for being sent away. Then the colony is told. A node that runs lets go by itself; the home of one that
+//! does not is tidied up here.
 
 use colony_protocol::command::Command;
 
@@ -24,7 +25,15 @@ pub(super) async fn run(app: &App) -> Result<Exit, Failure> {
         Some(_) => session.client.with_key(home.key(&Home::node_key_path()?)?),
         None => session.client.clone(),
     };
-    leaver.command(&Command::Leave).await?;
+    if joined.is_some() {
+        set_leaving(&home, &session, true)?;
+    }
+    if let Err(error) = leaver.command(&Command::Leave).await {
+        if joined.is_some() {
+            set_leaving(&home, &session, false)?;
+        }
+        return Err(error.into());
+    }
     let colony = &session.chosen.context.colony;
     match joined {
         None => {
@@ -32,19 +41,30 @@ pub(super) async fn run(app: &App) -> Result<Exit, Failure> {
             output::note(&format!("this home has left {colony}"));
         }
         Some(joined) if is_running(&home)? => {
-            // The node that runs sees by this that it was not sent away.
-            let mut file = file.clone();
+            // However the node ends now, its next start has nothing to do with this colony.
+            let mut file = home.node()?;
             file.colonies.remove(&session.chosen.name);
             home.write_node(&file)?;
             output::note(&format!("{} leaves {colony}; its node ends what it has under way", joined.name));
         }
         Some(joined) => {
             let name = joined.name.clone();
-            forget(app, &session).await?;
+            // A node that ran until now has seen to it.
+            if home.node()?.colonies.contains_key(&session.chosen.name) {
+                forget(app, &session).await?;
+            }
             output::note(&format!("{name} has left {colony}"));
         }
     }
     Ok(Exit::DONE)
+}
+
+/// Writes down that somebody wants to leave, or does no more.
+fn set_leaving(home: &Home, session: &Session, leaving: bool) -> Result<(), Failure> {
+    let mut file = home.node()?;
+    let Some(joined) = file.colonies.get_mut(&session.chosen.name) else { return Ok(()) };
+    joined.leaving = leaving;
+    Ok(home.write_node(&file)?)
 }
 
 /// Whether a node of this home runs now.

@@ -10,6 +10,9 @@ mod home;
 mod keys;
 mod node;
 
+/// The name of a development colony, and of its context.
+pub(crate) const DEV: &str = "dev";
+
 pub(crate) use self::{
     chosen::Chosen,
     contexts::{Context, Contexts},

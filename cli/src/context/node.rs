@@ -53,6 +53,9 @@ pub(crate) struct Joined {
     /// The disk is not the one that the colony let in: only a new ticket helps.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) lost: bool,
+    /// Somebody here asked to leave: when the colony lets the node go it was not sent away.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) leaving: bool,
     /// Nodes it knew when it joined.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) peers: Vec<Peer>,

@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests of whole processes wait in real time")]
 
 mod automation;
+mod clock;
 mod colonyos;
 mod doors;
 mod errors;

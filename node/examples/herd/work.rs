@@ -44,9 +44,10 @@ impl Electorate for Anybody {
 }
 
 pub(crate) async fn measure(executors: usize, rounds: usize, runtime: &Runtime) {
-    let trio = Trio::start(executors, runtime).await;
+    // One more row is the onlooker's: nodes are neighbours of members only.
+    let trio = Trio::start(executors + 1, runtime).await;
     let crowd = Crowd::start(executors, &trio, runtime).await;
-    let (waves, _onlooker) = look_on(&trio, runtime).await;
+    let (waves, _onlooker) = look_on(crowd::key(executors), &trio, runtime).await;
     let begun = runtime.elapsed();
     while crowd.deaf().await > 0 && runtime.elapsed() - begun < Duration::from_secs(60) {
         runtime.sleep(Duration::from_millis(500)).await;
@@ -114,9 +115,9 @@ async fn round(
     ((crowd.asks() - asks) as f64 - polls * took).max(0.0)
 }
 
-/// One more who listens, and remembers what was announced when.
-async fn look_on(trio: &Trio, runtime: &Runtime) -> (Waves, impl Sized + use<>) {
-    let swarm = crowd::swarm(SecretKey::derive(b"herd onlooker"), runtime).await;
+/// One more who listens, never asks, and remembers what was announced when.
+async fn look_on(key: SecretKey, trio: &Trio, runtime: &Runtime) -> (Waves, impl Sized + use<>) {
+    let swarm = crowd::swarm(key, runtime).await;
     let hearing = Arc::new(Hearing::new(colony(), Arc::new(Anybody), runtime.clone()));
     let waves = crowd::record(hearing.newest(), runtime);
     let gossip = swarm.gossip().clone();

@@ -148,7 +148,7 @@ impl Announcer {
             term,
             sequence: self.sequence,
             issued,
-            pause: pause(self.parts.consensus.timing()),
+            pause: span(self.publisher.pause(pause(self.parts.consensus.timing()))),
             waiting,
         };
         let key = self.parts.key.clone();
@@ -189,13 +189,17 @@ fn office(standing: &Standing) -> Option<u64> {
     (standing.leads && standing.ended.is_none()).then_some(standing.term)
 }
 
-/// How long executors that were not called hold back: a round trip to the coordinator, a [`GAP`], and
+/// How long executors that were not called hold back at least: a round trip to the coordinator, a [`GAP`](colony_protocol::announcement::GAP), and
 /// the way of the next announcement.
-const fn pause(timing: Timing) -> Span {
+const fn pause(timing: Timing) -> Duration {
     match timing {
-        Timing::Local => Span::from_millis(200),
-        Timing::Internet => Span::from_millis(500),
+        Timing::Local => Duration::from_millis(200),
+        Timing::Internet => Duration::from_millis(500),
     }
+}
+
+fn span(duration: Duration) -> Span {
+    Span::from_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
 }
 
 /// Signs, and drops kinds from the end while they do not fit.

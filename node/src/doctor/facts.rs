@@ -53,6 +53,8 @@ pub struct Colony {
     pub answered: Vec<String>,
     /// Who did not, each with the reason.
     pub silent: Vec<(String, String)>,
+    /// Who is there and refuses to answer, because of our clock or its own.
+    pub misdated: Vec<String>,
 }
 
 /// What runs here, and what others run.

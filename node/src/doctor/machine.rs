@@ -82,14 +82,19 @@ pub fn keys(keys: &[KeyFile]) -> Check {
     }
 }
 
-/// Whether the clock agrees with those of others. Most of several decide: if one is off, it is not ours.
+/// Whether the clock agrees with those of the `others` that were asked. Most of several decide: if one is off, it is not
+/// ours.
 #[must_use]
-pub fn clock(clocks: &[Clock]) -> Check {
+pub fn clock(clocks: &[Clock], others: usize) -> Check {
     const NAME: &str = "clock";
     let mut sorted: Vec<&Clock> = clocks.iter().collect();
     sorted.sort_by(|one, other| one.ahead.total_cmp(&other.ahead));
     let Some(middle) = sorted.get(sorted.len() / 2) else {
-        return Check::unknown(NAME, "no other member told its time", "date -u");
+        let finding = match others {
+            0 => "there is no other node whose clock this one could be held against",
+            _ => "no other node told its time",
+        };
+        return Check::unknown(NAME, finding, "hold it against a clock you trust: date -u");
     };
     // What the question itself may have cost is held against nobody.
     let off = (middle.ahead.abs() - middle.doubt).max(0.0);
@@ -155,20 +160,22 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_off_is_named_with_by_how_much() {
-        assert_eq!(clock(&[]).health, Health::Unknown);
-        assert_eq!(clock(&[told("b", 0.3)]).health, Health::Ok);
-        assert_eq!(clock(&[told("b", -1.2)]).health, Health::Warn);
-        let hour = clock(&[told("b", 3_600.2), told("c", 3_599.9)]);
+        for others in [0, 2] {
+            assert_eq!(clock(&[], others).health, Health::Unknown);
+        }
+        assert_eq!(clock(&[told("b", 0.3)], 1).health, Health::Ok);
+        assert_eq!(clock(&[told("b", -1.2)], 1).health, Health::Warn);
+        let hour = clock(&[told("b", 3_600.2), told("c", 3_599.9)], 2);
         assert_eq!(hour.health, Health::Fail);
         assert!(hour.finding.starts_with("an hour behind"), "{hour:?}");
         assert!(hour.fix.contains("timedatectl"), "{hour:?}");
-        let early = clock(&[told("b", -3_600.0)]);
+        let early = clock(&[told("b", -3_600.0)], 1);
         assert!(early.finding.starts_with("an hour ahead"), "{early:?}");
     }
 
     #[test]
     fn one_of_many_that_is_off_is_not_held_against_us() {
-        let check = clock(&[told("b", 0.0), told("c", 0.1), told("d", 3_600.0)]);
+        let check = clock(&[told("b", 0.0), told("c", 0.1), told("d", 3_600.0)], 3);
         assert_eq!(check.health, Health::Warn);
         assert!(check.finding.contains("d's is an hour ahead"), "{check:?}");
         assert!(check.fix.contains("on d"), "{check:?}");
@@ -177,6 +184,6 @@ mod tests {
     #[test]
     fn a_question_that_took_long_makes_no_clock_wrong() {
         let far = Clock { name: "b".to_owned(), ahead: 1.5, doubt: 0.8 };
-        assert_eq!(clock(&[far]).health, Health::Ok);
+        assert_eq!(clock(&[far], 1).health, Health::Ok);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use colony_protocol::{
     identity::Identity,
-    vitals::{Nat, Twin, Vitals},
+    vitals::{Discovery, Nat, Twin, Vitals},
 };
 use libp2p::{Multiaddr, multiaddr::Protocol};
 
@@ -21,9 +21,14 @@ const RELAYS: usize = 2;
 #[must_use]
 pub fn colony(colony: &Colony) -> Check {
     const NAME: &str = "colony";
-    let Colony { name, coordinator, answered, silent } = colony;
+    let Colony { name, coordinator, answered, silent, misdated } = colony;
     let silence: Vec<String> = silent.iter().map(|(who, why)| format!("{who}: {why}")).collect();
     let silence = silence.join("; ");
+    if answered.is_empty() && !misdated.is_empty() {
+        let finding =
+            format!("{} refuses what this machine signs, because of its clock", misdated.join(", "));
+        return Check::fail(NAME, finding, "set the clock first: see the check `clock`");
+    }
     if answered.is_empty() {
         let finding = match silent.len() {
             0 => format!("no node of {name} is known"),
@@ -56,9 +61,7 @@ pub fn colony(colony: &Colony) -> Check {
 #[must_use]
 pub fn listening(vitals: &Vitals) -> Check {
     const NAME: &str = "listening";
-    let transports: BTreeSet<&str> =
-        parsed(&vitals.listening).iter().filter(|address| !is_relayed(address)).map(transport).collect();
-    let words: Vec<&str> = transports.into_iter().collect();
+    let words: Vec<&str> = transports(&parsed(&vitals.listening)).into_iter().collect();
     match words.as_slice() {
         [] => Check::fail(
             NAME,
@@ -78,14 +81,18 @@ pub fn listening(vitals: &Vitals) -> Check {
 #[must_use]
 pub fn reachable(vitals: &Vitals) -> Check {
     const NAME: &str = "reachable";
-    let confirmed = parsed(&vitals.confirmed);
-    let ways: BTreeSet<&str> =
-        confirmed.iter().filter(|address| !is_relayed(address)).map(transport).collect();
-    let ways = ways.into_iter().collect::<Vec<_>>().join(", ");
+    let proven = transports(&parsed(&vitals.confirmed));
+    let unproven: Vec<&str> = transports(&parsed(&vitals.listening)).difference(&proven).copied().collect();
+    let ways = proven.into_iter().collect::<Vec<_>>().join(", ");
     let relayed = vitals.reservations.iter().filter(|reservation| reservation.live).count();
     match (vitals.public, relayed) {
         (Some(true), _) if ways.is_empty() => Check::ok(NAME, "from outside"),
-        (Some(true), _) => Check::ok(NAME, format!("from outside by {ways}")),
+        (Some(true), _) if unproven.is_empty() => Check::ok(NAME, format!("from outside by {ways}")),
+        (Some(true), _) => Check::warn(
+            NAME,
+            format!("from outside by {ways}; nobody got through by {}", unproven.join(", ")),
+            "let it in on the router or firewall (QUIC is UDP), and ask again in a minute: colony doctor",
+        ),
         (Some(false), 1..) => Check::ok(NAME, "not from outside; through relays, and by punched holes"),
         (Some(false), 0) => Check::fail(
             NAME,
@@ -93,12 +100,23 @@ pub fn reachable(vitals: &Vitals) -> Check {
             "run a reachable member as a relay: colony up --relay; or let a port in: see the check `listening`",
         ),
         (None, 1..) => Check::ok(NAME, "through relays; nobody has tried from outside yet"),
+        (None, 0) if is_alone(vitals) => Check::warn(
+            NAME,
+            "from this machine only: the node listens at no other address",
+            "nothing, if all members are on it; else: colony up --listen /ip4/0.0.0.0/tcp/0",
+        ),
         (None, 0) => Check::unknown(
             NAME,
             "nobody has tried from outside yet",
             "ask again in a minute, with another member up: colony doctor",
         ),
     }
+}
+
+/// Whether a node listens at its own machine alone.
+fn is_alone(vitals: &Vitals) -> bool {
+    let mut own = parsed(&vitals.listening).into_iter().filter(|address| !is_relayed(address)).peekable();
+    own.peek().is_some() && own.all(|address| scope(&address) == Scope::Machine)
 }
 
 /// Whether others see the node where it is.
@@ -156,36 +174,45 @@ pub fn relays(vitals: &Vitals, name_of: impl Fn(&Identity) -> String) -> Check {
             "none yet; it is not known whether one is needed",
             "ask again in a minute: colony doctor",
         ),
-        (_, 0) => {
+        (public, 0) => {
             let lost: Vec<String> = dead.iter().map(|reservation| name_of(&reservation.relay)).collect();
             let finding = match lost.len() {
                 0 => "none, and this node is not reachable from outside".to_owned(),
                 _ => format!("none; lost {}", lost.join(", ")),
             };
-            Check::fail(NAME, finding, "run a reachable member as a relay: colony up --relay")
+            let fix = "run a reachable member as a relay: colony up --relay";
+            // Perhaps none is needed.
+            if public.is_none() { Check::warn(NAME, finding, fix) } else { Check::fail(NAME, finding, fix) }
         }
         (_, count) if count < RELAYS => Check::ok(NAME, format!("through {}", names.join(", "))),
         _ => Check::ok(NAME, format!("through {}; one may fail", names.join(", "))),
     }
 }
 
-/// Whether colonies can be found by their id, and this one by others.
+/// Whether colonies can be found by their id, and this one by others. `is_node` says who is a node: executors answer
+/// nobody, and commands are connected for a moment only.
 #[must_use]
-pub fn discovery(vitals: &Vitals) -> Check {
+pub fn discovery(vitals: &Vitals, is_node: impl Fn(&Identity) -> bool) -> Check {
     const NAME: &str = "discovery";
-    let known = vitals.discovery.known;
-    // Commands are connected for a moment, too; they tell nobody what they are.
-    let nodes = vitals.peers.iter().filter(|peer| !peer.agent.is_empty()).count();
-    let part = if vitals.discovery.server { "answers others" } else { "only asks" };
+    let Discovery { server, known } = vitals.discovery;
+    let nodes = vitals.peers.iter().filter(|peer| is_node(&peer.id)).count();
+    let connected = if nodes == 1 { "1 node is".to_owned() } else { format!("{nodes} nodes are") };
+    let part = if server { "answers others" } else { "only asks" };
     match known {
         0 if nodes == 0 => Check::unknown(
             NAME,
             "nobody is connected who could be asked",
             "start another node, or name one: colony up --bootstrap MULTIADDR",
         ),
+        // Others find the colony by this one.
+        0 if server => Check::warn(
+            NAME,
+            format!("{connected} connected, and all of them only ask; this one answers"),
+            "make another node reachable from outside, for when this one is off",
+        ),
         0 => Check::fail(
             NAME,
-            format!("{nodes} nodes are connected, and none of them can be asked"),
+            format!("{connected} connected, and none of them can be asked"),
             "make one node reachable from outside and name it: colony up --bootstrap MULTIADDR",
         ),
         1 => Check::ok(NAME, format!("1 peer to ask; {part}")),
@@ -248,6 +275,11 @@ fn parsed<'a>(
     texts: impl IntoIterator<Item = &'a colony_protocol::model::member::Address>,
 ) -> Vec<Multiaddr> {
     texts.into_iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+/// What carries connections to some addresses, but for ways through relays.
+fn transports(addresses: &[Multiaddr]) -> BTreeSet<&'static str> {
+    addresses.iter().filter(|address| !is_relayed(address)).map(transport).collect()
 }
 
 /// What carries a connection to an address, in the word people use.

@@ -6,7 +6,10 @@
 //!
 //! What may never happen: an address tried without end; more addresses taken from a peer than are worth trying.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use colony_protocol::identity::SecretKey;
 use futures::StreamExt as _;
@@ -27,7 +30,7 @@ use crate::{
         dial::reason,
         keypair,
         scope::{is_relayed, relay_in},
-        transport::{Kinds, with_circuits},
+        transport::{Kinds, is_quic, with_circuits},
     },
     runtime::Runtime,
 };
@@ -76,6 +79,8 @@ struct Probe {
     /// Addresses being dialled, and since when.
     dialling: BTreeMap<ConnectionId, (Multiaddr, Duration)>,
     attempts: Vec<Attempt>,
+    /// Connections with relays that have not said yet where they see us.
+    meeting: BTreeSet<ConnectionId>,
     /// Who has said what it is, and its own addresses if it is the peer.
     introduced: BTreeMap<PeerId, Vec<Multiaddr>>,
     /// How the punching ended.
@@ -141,6 +146,7 @@ impl Probe {
             runtime: runtime.clone(),
             dialling: BTreeMap::new(),
             attempts: Vec::new(),
+            meeting: BTreeSet::new(),
             introduced: BTreeMap::new(),
             punched: None,
         })
@@ -166,22 +172,27 @@ impl Probe {
         std::mem::take(&mut self.attempts)
     }
 
-    /// Connects with the relays, and hears from them where they see us.
+    /// Connects with the relays, over QUIC and otherwise, and hears from them where they see us: a hole is punched for one
+    /// of the two only if a relay has seen that one.
     async fn meet_relays(&mut self, circuits: &[Multiaddr]) {
-        let mut relays: BTreeMap<PeerId, Vec<Multiaddr>> = BTreeMap::new();
+        let mut relays: BTreeMap<(PeerId, bool), Vec<Multiaddr>> = BTreeMap::new();
         for circuit in circuits.iter().take(ADDRESSES_MAX) {
-            let address = circuit.iter().take_while(|part| *part != Protocol::P2pCircuit).collect();
+            let address: Multiaddr =
+                circuit.iter().take_while(|part| *part != Protocol::P2pCircuit).collect();
             if let Some(relay) = relay_in(circuit) {
-                relays.entry(relay).or_default().push(address);
+                relays.entry((relay, is_quic(&address))).or_default().push(address);
             }
         }
-        for (relay, addresses) in &relays {
-            let options = DialOpts::peer_id(*relay).addresses(addresses.clone()).build();
+        for ((relay, _), addresses) in relays {
+            let options =
+                DialOpts::peer_id(relay).condition(PeerCondition::Always).addresses(addresses).build();
+            let id = options.connection_id();
             // What is wrong with a relay is told by the circuit that does not come about.
-            self.swarm.dial(options).ok();
+            if self.swarm.dial(options).is_ok() {
+                self.meeting.insert(id);
+            }
         }
-        self.until(INTRODUCTION, |probe| relays.keys().all(|relay| probe.introduced.contains_key(relay)))
-            .await;
+        self.until(INTRODUCTION, |probe| probe.meeting.is_empty()).await;
     }
 
     async fn punch(&mut self, begun: Duration) -> Punch {
@@ -214,15 +225,17 @@ impl Probe {
                 }
             }
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
+                self.meeting.remove(&connection_id);
                 if let Some((address, _)) = self.dialling.remove(&connection_id) {
                     self.attempts.push(failed(&address, reason(&error)));
                 }
             }
             SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received {
+                connection_id,
                 peer_id,
                 info,
-                ..
             })) => {
+                self.meeting.remove(&connection_id);
                 let own = info.listen_addrs.into_iter().take(ADDRESSES_MAX).collect();
                 self.introduced.insert(peer_id, own);
             }

@@ -6,10 +6,10 @@
 //! reached, directly where possible and through a relay otherwise. Where its colonies' nodes have all moved it looks for
 //! them by the colony's id ([`Endpoint::find`]), and it tells its colonies where it is met itself ([`Endpoint::be_met`]).
 //!
-//! What may never happen: a request answered here. Who keeps no state says so, and the asker goes elsewhere.
+//! What may never happen: a request about a colony answered here. Who keeps no state says so, and the asker goes
+//! elsewhere.
 
 mod announce;
-mod deaf;
 mod relays;
 
 use std::{
@@ -21,13 +21,15 @@ use colony_protocol::identity::{Identity, SecretKey};
 
 use tokio::sync::watch;
 
-use self::{deaf::Deaf, relays::Known};
+use self::relays::Known;
 use crate::{
     client::{Client, Remote, Transport as _},
     discovery::{Discovery, FindError, Found, Settings},
     net::{Multiaddr, NetConfig, NetError, NetLimits, Network, PeerId},
+    node::Pulse,
     reach,
     runtime::Runtime,
+    service::Lone,
 };
 
 /// Peers that are connected with somebody who serves nobody: the colony's nodes, relays, and the neighbours of gossip
@@ -80,8 +82,11 @@ impl Endpoint {
             ..NetLimits::default()
         };
         let EndpointConfig { key, listen, discovery } = config;
+        let me = key.identity();
+        let lone = Lone::new(me, runtime.clone());
         let config = NetConfig { key, listen, tls: None, limits, relay: false, lab: discovery.lab };
-        let network = Network::start(config, Arc::new(Deaf), runtime.clone()).await?;
+        let network = Network::start(config, Arc::new(lone.clone()), runtime.clone()).await?;
+        lone.feel(Pulse::new(me, runtime.clone()).with(network.account()));
         let relays = Known::default();
         relays.learn(&discovery.bootstrap);
         let (me, handle) = (network.peer(), network.reach().clone());

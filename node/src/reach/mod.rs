@@ -51,11 +51,17 @@ pub async fn supervise(
 ) {
     let mut supervisor = Supervisor::new(Rules { seed: u64::from_be_bytes(runtime.random()) });
     let mut sights = handle.sight();
-    let (mut known, mut asked) = (relays.known(), runtime.elapsed());
+    // A node is among the nodes of its colonies, and no relay for itself.
+    let others = || {
+        let mut known = relays.known();
+        known.retain(|candidate| candidate.peer != me);
+        known
+    };
+    let (mut known, mut asked) = (others(), runtime.elapsed());
     loop {
         let now = runtime.elapsed();
         if now.saturating_sub(asked) >= ASK_AGAIN {
-            (known, asked) = (relays.known(), now);
+            (known, asked) = (others(), now);
         }
         let plan = {
             let sight = sights.borrow_and_update();

@@ -14,6 +14,7 @@ use libp2p::{Multiaddr, PeerId};
 use crate::net::{
     reach::{Order, Relayed, Sight, Standing},
     scope::{is_relayed, scope},
+    transport::is_quic,
 };
 
 /// Places at relays a node wants, if so many relays are known: one may be restarted at any time.
@@ -43,6 +44,8 @@ const DIRECT_AGAIN: [Duration; 3] =
     [Duration::from_secs(30), Duration::from_secs(120), Duration::from_secs(600)];
 /// Peers of whom is remembered when they were dialled directly.
 const DIALLED_MAX: usize = 1024;
+/// Before a relay is met over QUIC once more, for another peer that may be punched a hole to.
+const MEET_AGAIN: Duration = Duration::from_secs(30);
 /// A wall clock that ran so much further than the steady one has seen this machine sleep, and a look that comes so late
 /// was kept from running.
 const SLEPT: Duration = Duration::from_secs(10);
@@ -111,6 +114,8 @@ pub struct Supervisor {
     relays: BTreeMap<PeerId, Tries>,
     /// When each peer that is connected through a relay was last dialled directly, and how often.
     dialled: BTreeMap<PeerId, Dialled>,
+    /// When each relay was last dialled over QUIC beside the connection that holds the place.
+    met: BTreeMap<PeerId, Duration>,
     own: Option<BTreeSet<Multiaddr>>,
     last: Option<Clocks>,
     begun: Option<Duration>,
@@ -155,6 +160,7 @@ impl Supervisor {
             rules,
             relays: BTreeMap::new(),
             dialled: BTreeMap::new(),
+            met: BTreeMap::new(),
             own: None,
             last: None,
             begun: None,
@@ -171,6 +177,7 @@ impl Supervisor {
             self.doubted = Some(look.now);
             // What was connected from an address that is gone, or before a sleep, may lead nowhere; nobody says so.
             plan.orders.push(Order::Try);
+            self.met.clear();
             for tries in self.relays.values_mut() {
                 *tries = Tries { held: tries.held, lost: tries.lost, ..Tries::default() };
             }
@@ -180,6 +187,7 @@ impl Supervisor {
         self.take_places(look, &mut plan);
         self.leave_relays(look, &mut plan);
         self.dial_directly(look, &mut plan);
+        self.meet_over_quic(look, &mut plan);
         self.last = Some(Clocks { now: look.now, wall: look.wall, again: plan.again });
         plan
     }
@@ -343,6 +351,42 @@ impl Supervisor {
                 plan.orders.push(Order::Dial { peer: *peer, addresses: addresses.clone() });
             }
             plan.no_later_than(dialled.next);
+        }
+    }
+}
+
+impl Supervisor {
+    /// Meets relays over QUIC too, where the place is held over something else: holes are punched from the port that
+    /// QUIC listens at, and only somebody outside can say where that is seen. Such a connection carries nothing and may
+    /// end; so it is made again when a peer comes through a relay, which opens the way in the translator anew.
+    fn meet_over_quic(&mut self, look: &Look<'_>, plan: &mut Plan) {
+        if look.sight.public() == Some(true) || !look.sight.own.iter().any(is_quic) {
+            return;
+        }
+        self.met.retain(|relay, _| look.sight.relays.contains_key(relay));
+        let waiting = look.sight.relayed.values().filter(|peer| peer.direct.is_none());
+        let newest = waiting.map(|peer| peer.since).max();
+        for (relay, standing) in &look.sight.relays {
+            if standing.held().is_none() || look.sight.quic.contains(relay) {
+                continue;
+            }
+            let mut addresses = addresses_of(look.known, relay);
+            addresses.retain(is_quic);
+            if addresses.is_empty() {
+                continue;
+            }
+            if let Some(met) = self.met.get(relay) {
+                if newest.is_none_or(|newest| newest <= *met) {
+                    continue;
+                }
+                let next = met.saturating_add(MEET_AGAIN);
+                if look.now < next {
+                    plan.no_later_than(next);
+                    continue;
+                }
+            }
+            self.met.insert(*relay, look.now);
+            plan.orders.push(Order::Dial { peer: *relay, addresses });
         }
     }
 }

@@ -4,12 +4,16 @@
 //! signature, colony, audience, time, kind - then a question is answered from applied state and a command is put in
 //! order by the colony's coordinator: here, or at the member that has that office now (see `route`). One service may serve several colonies: the signed body says which is meant.
 //!
+//! Members and strangers share the pool: of strangers a few requests at a time are looked at, so that a member's waits
+//! behind those few and not behind all that strangers may send.
+//!
 //! What may never happen: a payload looked at before its signature was checked; work on the task that calls; a request
 //! without an answer.
 
 mod admission;
 mod check;
 mod forward;
+mod lone;
 mod relay;
 mod route;
 mod signers;
@@ -32,8 +36,10 @@ use colony_protocol::{
 };
 
 use colony_store::MemberInfo;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use lone::Lone;
 pub(crate) use relay::Evidence;
 pub use route::{Forwarder, Forwarding};
 
@@ -50,6 +56,9 @@ use check::Ask;
 use forward::Forwarded;
 use route::{Errand, Route};
 use signers::Signers;
+
+/// Requests of strangers on the processor pool at once: enough to keep it busy where nobody else does.
+const STRANGERS_CHECKED: usize = 4;
 
 /// One colony as the service sees it.
 #[derive(Debug, Clone)]
@@ -141,6 +150,8 @@ struct Shared {
     signers: Signers,
     /// How often who asked what.
     admission: Admission,
+    /// The turns of strangers on the processor pool.
+    turns: Semaphore,
 }
 
 impl Service {
@@ -157,6 +168,7 @@ impl Service {
                 requests,
                 signers: Signers::default(),
                 admission: Admission::default(),
+                turns: Semaphore::new(STRANGERS_CHECKED),
             }),
         }
     }
@@ -190,6 +202,7 @@ impl Service {
     pub async fn answer(&self, from: Arc<Caller>, request: Vec<u8>) -> Vec<u8> {
         let _under_way = self.shared.requests.token();
         let arrived = self.shared.runtime.elapsed();
+        let turn = if from.is_stranger() { self.shared.turns.acquire().await.ok() } else { None };
         let checked = self.check(move |service| {
             let signers = &service.shared.signers;
             let (by, opened) =
@@ -200,7 +213,9 @@ impl Service {
             admission.admit(&from, &colony, &checked, runtime.elapsed())?;
             Ok((colony, checked))
         });
-        let (colony, checked) = match checked.await {
+        let checked = checked.await;
+        drop(turn);
+        let (colony, checked) = match checked {
             Ok(checked) => checked,
             Err(refusal) => return encode(&Err(refusal)),
         };
@@ -314,3 +329,6 @@ fn encode_refusal(refusal: &Refusal) -> Vec<u8> {
     // A refusal is bounded text: it always encodes.
     rpc::encode_outcome(&Err(refusal.clone())).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,7 +63,7 @@ async fn a_node_tells_where_it_listens_and_who_is_connected() {
     assert_eq!(listening, lab.node.addresses().iter().map(ToString::to_string).collect::<Vec<_>>());
     // Who asks is connected.
     assert_eq!(vitals.peers.len(), 1);
-    assert_eq!(machine::clock(&[told.clock.unwrap()]).health, Health::Ok);
+    assert_eq!(machine::clock(&[told.clock.unwrap()], 1).health, Health::Ok);
     lab.stop().await;
 }
 
@@ -76,7 +76,7 @@ async fn a_clock_that_is_an_hour_off_is_found_out_by_the_very_refusal() {
         let client = Client::new(Arc::new(remote), owner().identity(), user(), runtime.clone());
         let told = within("asking", inquiry::ask("node", &client)).await;
         assert!(told.vitals.is_err(), "{told:?}");
-        let check = machine::clock(&[told.clock.expect("the refusal tells the time")]);
+        let check = machine::clock(&[told.clock.expect("the refusal tells the time")], 1);
         assert_eq!(check.health, Health::Fail);
         assert!(check.finding.contains(word), "{check:?}");
         drop(client);

@@ -1,8 +1,12 @@
 //! When the coordinator has something to say: decided from what waits and what it said last.
 //!
-//! It speaks at once after a silence and then at most ten times a second. It says all that waits, so each word replaces
-//! the one before; and it speaks only if that wakes somebody who is needed, or keeps somebody from asking in vain: when
-//! there is new work, when less than half of it is left, when it is gone.
+//! It speaks at once after a silence, and once more at once so that what was taken is said too, and then at most ten times
+//! a second. It says all that waits, so each word replaces the one before; and it speaks only if that wakes somebody who
+//! is needed, or keeps somebody from asking in vain: when there is new work, when less than half of it is left, when it
+//! is gone.
+//!
+//! How long those hold back who were not called follows from how long those took lately who were: on a slow network, or
+//! a busy machine, others would ask before they could have heard that the work is taken.
 
 use std::time::Duration;
 
@@ -11,6 +15,13 @@ use super::WaitingWork;
 /// Between two announcements. An executor that hears of work a tenth of a second late is still faster than a person.
 pub const GAP: Duration = Duration::from_millis(100);
 
+/// Words after a silence that need not wait for each other: that there is work, and that it is taken.
+const AT_ONCE: u32 = 2;
+/// A call that was not answered for so long was not answered: somebody came by.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
+/// How much of the longest answer lately is forgotten with each quicker one: an eighth.
+const FORGET: u32 = 8;
+
 /// What the publisher remembers.
 #[derive(Debug, Default)]
 pub struct Publisher {
@@ -18,6 +29,12 @@ pub struct Publisher {
     said: Vec<WaitingWork>,
     /// When.
     spoke: Option<Duration>,
+    /// When it would next have a turn if it had never spoken early.
+    turn: Duration,
+    /// Whether somebody has taken of what it said last.
+    answered: bool,
+    /// How long the slowest took lately to take of what was said.
+    answer: Duration,
 }
 
 /// Whether to speak.
@@ -33,21 +50,43 @@ pub enum Speak {
 
 impl Publisher {
     /// Whether what waits is worth saying.
-    #[must_use]
-    pub fn look(&self, now: Duration, waiting: &[WaitingWork]) -> Speak {
+    pub fn look(&mut self, now: Duration, waiting: &[WaitingWork]) -> Speak {
+        self.measure(now, waiting);
         if !self.is_news(waiting) {
             return Speak::Never;
         }
-        match self.spoke.map(|spoke| spoke.saturating_add(GAP)) {
-            Some(next) if next > now => Speak::At(next),
-            _ => Speak::Now,
-        }
+        let next = self.turn.saturating_sub(GAP.saturating_mul(AT_ONCE - 1));
+        if next > now { Speak::At(next) } else { Speak::Now }
     }
 
     /// It was said.
     pub fn said(&mut self, now: Duration, waiting: Vec<WaitingWork>) {
         self.spoke = Some(now);
+        self.turn = self.turn.max(now).saturating_add(GAP);
+        self.answered = false;
         self.said = waiting;
+    }
+
+    /// How long those who are not called hold back: `least`, or as long as an answer takes and is told in turn.
+    #[must_use]
+    pub fn pause(&self, least: Duration) -> Duration {
+        least.max(self.answer.saturating_mul(2))
+    }
+
+    /// Notes how long it took until somebody took of what was said.
+    fn measure(&mut self, now: Duration, waiting: &[WaitingWork]) {
+        let Some(spoke) = self.spoke.filter(|_| !self.answered) else { return };
+        let left = |said: &WaitingWork| {
+            waiting.iter().find(|work| work.is_kind_of(said)).map_or(0, |work| work.count)
+        };
+        if !self.said.iter().any(|said| left(said) < said.count) {
+            return;
+        }
+        self.answered = true;
+        let took = now.saturating_sub(spoke);
+        if took <= ANSWER_MAX {
+            self.answer = took.max(self.answer.saturating_sub(self.answer / FORGET));
+        }
     }
 
     /// Forgets what was said: others heard it from somebody else, or not at all.
@@ -85,7 +124,10 @@ mod tests {
         assert_eq!(publisher.look(at(0), &[]), Speak::Never);
         assert_eq!(publisher.look(at(5), &[work("cli", 1, 1)]), Speak::Now);
         publisher.said(at(5), vec![work("cli", 1, 1)]);
-        assert_eq!(publisher.look(at(6), &[work("cli", 2, 2)]), Speak::At(at(105)));
+        // That it is taken, or that there is more, is said at once too; what follows waits.
+        assert_eq!(publisher.look(at(6), &[]), Speak::Now);
+        publisher.said(at(6), vec![]);
+        assert_eq!(publisher.look(at(7), &[work("cli", 2, 2)]), Speak::At(at(105)));
         assert_eq!(publisher.look(at(105), &[work("cli", 9, 9)]), Speak::Now);
     }
 
@@ -100,16 +142,15 @@ mod tests {
                 words += 1;
             }
         }
-        assert_eq!(words, 10);
+        assert_eq!(words, 11);
     }
 
     #[test]
     fn what_is_being_taken_is_said_by_halves_and_at_the_end() {
         let mut publisher = Publisher::default();
         publisher.said(at(0), vec![work("cli", 100, 100)]);
-        let look = |publisher: &Publisher, count| publisher.look(at(500), &[work("cli", count, 100)]);
-        assert_eq!(look(&publisher, 99), Speak::Never);
-        assert_eq!(look(&publisher, 50), Speak::Now);
+        let mut look = |count| publisher.look(at(500), &[work("cli", count, 100)]);
+        assert_eq!((look(99), look(50)), (Speak::Never, Speak::Now));
         assert_eq!(publisher.look(at(500), &[]), Speak::Now);
         publisher.said(at(500), Vec::new());
         assert_eq!(publisher.look(at(1_000), &[]), Speak::Never);
@@ -131,5 +172,23 @@ mod tests {
         publisher.said(at(0), vec![work("cli", 1, 1)]);
         publisher.forget();
         assert_eq!(publisher.look(at(200), &[work("cli", 1, 1)]), Speak::Now);
+    }
+
+    #[test]
+    fn where_answers_take_long_the_others_hold_back_longer_and_not_for_ever() {
+        let (mut publisher, least) = (Publisher::default(), at(200));
+        assert_eq!(publisher.pause(least), least);
+        let mut answered = |after: u64| {
+            publisher.said(at(1_000), vec![work("cli", 2, 2)]);
+            publisher.look(at(1_000 + after), &[work("cli", 2, 2)]);
+            publisher.look(at(1_000 + after), &[work("cli", 1, 2)]);
+            publisher.look(at(1_900), &[]);
+            publisher.pause(least)
+        };
+        assert_eq!(answered(30), least);
+        assert_eq!(answered(300), at(600), "and what is taken later of the same word does not count");
+        assert_eq!(answered(1_001), at(600), "nobody answered that call");
+        let quicker: Vec<_> = (0..20).map(|_| answered(30)).collect();
+        assert!(quicker.is_sorted_by(|a, b| a >= b) && quicker.last() == Some(&least), "{quicker:?}");
     }
 }

@@ -21,10 +21,16 @@ const VOTERS: usize = 3;
 /// Who lends its machine may submit, too.
 const LENDS: &[&str] = &["--executor", "cli"];
 
-/// A ticket whose only address leads nowhere: whoever joins with it has to find the colony by its id.
+/// Ports of services that no machine here offers.
+const NOWHERE: [u16; 2] = [9, 11];
+
+/// A ticket whose addresses lead nowhere: whoever joins with it has to find the colony by its id.
 fn blind_ticket(owner: &SecretKey, number: usize, role: Role) -> String {
-    let nobody = SecretKey::derive(b"nobody");
-    let peer = colony_node::net::peer_of(&nobody.public_key()).unwrap();
+    let dead = NOWHERE.map(|port| {
+        let nobody = SecretKey::derive(&port.to_le_bytes());
+        let peer = colony_node::net::peer_of(&nobody.public_key()).unwrap();
+        Text::cut(&format!("/ip4/127.0.0.1/tcp/{port}/p2p/{peer}"))
+    });
     let micros = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros();
     let issued = Timestamp::from_micros(u64::try_from(micros).unwrap());
     let ticket = Ticket {
@@ -37,8 +43,7 @@ fn blind_ticket(owner: &SecretKey, number: usize, role: Role) -> String {
         issued,
         expires: issued.after(Span::from_secs(3_600)),
         member_until: None,
-        // The port of a service that no machine here offers.
-        nodes: List::new(vec![Text::cut(&format!("/ip4/127.0.0.1/tcp/9/p2p/{peer}"))]).unwrap(),
+        nodes: List::new(dead.to_vec()).unwrap(),
     };
     SignedTicket::sign(&ticket, owner).unwrap().to_string()
 }
@@ -139,6 +144,46 @@ fn a_ticket_that_leads_nowhere_and_a_network_that_knows_nothing_are_both_told() 
     let first = known.place().address().to_string();
     let joining = stranger.colony(&["join", &ticket, "--listen", &listen, "--bootstrap", &first]);
     let said = Served::try_start(joining, READY).map(|_| ()).unwrap_err();
-    assert!(said.contains("127.0.0.1/tcp/9") || said.contains("refused"), "{said}");
+    for port in NOWHERE {
+        let which = format!("/ip4/127.0.0.1/tcp/{port}");
+        let how = said.split(&which).nth(1).unwrap_or_else(|| panic!("{which}: {said}"));
+        assert!(how.contains("refused"), "{which}: {said}");
+    }
     assert!(said.contains("the colony was not found"), "{said}");
+}
+
+#[test]
+fn who_met_others_before_finds_a_colony_by_them_though_its_ticket_leads_nowhere() {
+    let known = bootstrap();
+    let first = known.place().address().to_string();
+    let mut founder = Member::new(0, Place::on_loopback());
+    founder.init(COLONY);
+    up_with(&mut founder, &first);
+    let (_, owner) = founder.founded(COLONY);
+
+    // A node of a colony of its own that has met the bootstrap node, and remembers it.
+    let mut node = Member::new(1, Place::on_loopback());
+    node.init("mine");
+    up_with(&mut node, &first);
+    until("it has met somebody", || {
+        let diagnosis = node.run(&["doctor", "-o", "json"]).json();
+        let checks = diagnosis["checks"].as_array().cloned().unwrap_or_default();
+        checks.iter().any(|check| check["name"] == "discovery" && check["status"] == "ok")
+    });
+    node.kill();
+    let listen = node.place().address().to_string();
+    let ticket = blind_ticket(&owner, 1, Role::Observer);
+    let joining = node.colony(&["join", &ticket, "--name", "node", "--listen", &listen, "-o", "json"]);
+    node.serve(joining);
+
+    // Somebody without a node, whose other colony is kept by the bootstrap node.
+    let user = Member::new(2, Place::on_loopback());
+    let other = known.run(&["invite", "-o", "quiet", "--role", "user"]).ok().stdout;
+    drop(user.run(&["join", other.trim(), "--name", "user"]).ok());
+    let ticket = blind_ticket(&owner, 2, Role::User);
+    let joined = user.run(&["join", &ticket, "--name", "user", "--lab"]).ok();
+    assert!(joined.stderr.contains("found elsewhere"), "{joined:#?}");
+    let members = founder.run(&["members", "-o", "json"]).ok().json();
+    let joined = |name: &str| members.as_array().is_some_and(|all| all.iter().any(|row| row["name"] == name));
+    assert!(joined("node") && joined("user"), "{members:#}");
 }

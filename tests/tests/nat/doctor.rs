@@ -44,6 +44,28 @@ fn a_member_that_is_well_is_said_to_be_and_one_that_is_cut_off_is_told_why() {
     let direct = town.submitter.run(&["doctor", "voter", "-o", "json"]).ok().json();
     assert_eq!((&direct["peer"], &direct["path"]), (&"voter".into(), &"direct".into()), "{direct:#}");
 
+    // An executor keeps no replica, and tells how it is met all the same.
+    town.executor.until("its doctor finds a place at a relay", |executor| {
+        let diagnosis = executor.run(&["doctor", "-o", "json"]).json();
+        check(&diagnosis, "relays")["status"] == "ok"
+    });
+    let lent = town.executor.run(&["doctor", "-o", "json"]).json();
+    says(&lent, "executor", "ok", "executor runs");
+    says(&lent, "relays", "ok", "through voter");
+    says(&lent, "listening", "ok", "QUIC, TCP");
+    says(&lent, "addresses", "ok", "others see this node at");
+
+    // A machine that is off: each step that fails says so, and what to do.
+    town.executor.kill();
+    let off = town.submitter.run(&["doctor", "executor", "-o", "json"]).with_code(1).json();
+    assert_eq!((&off["path"], &off["status"]), (&"none".into(), &"fail".into()), "{off:#}");
+    for (step, fix) in [("direct", "colony doctor (on executor)"), ("relayed", "colony members")] {
+        let step = check(&off, step);
+        assert!(step["status"] == "fail" && step["fix"].as_str().unwrap().contains(fix), "{off:#}");
+    }
+    let idle = town.executor.run(&["doctor", "-o", "json"]).ok().json();
+    says(&idle, "executor", "warn", "does not take work");
+
     // Nobody is there: who was asked, where, and what came of it.
     town.voter.kill();
     let cut = town.submitter.run(&["doctor", "-o", "json"]).with_code(1).json();

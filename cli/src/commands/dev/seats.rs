@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use colony_node::{node::Data, runtime::Runtime};
 use colony_protocol::{bounded::Text, identity::SecretKey};
 
-use super::{super::cluster::Seat, NAME, keys::Keys, listen};
+use super::{super::cluster::Seat, keys::Keys, listen};
 use crate::{
     args::DevArgs,
-    context::Home,
+    context::{DEV, Home},
     error::Failure,
     hint::Hint,
     place::{self, Place},
@@ -52,7 +52,7 @@ fn seat(
         _ => lasting(asked, own.as_deref(), runtime)?,
     };
     Ok(Seat {
-        name: Text::cut(&format!("{NAME}-{number}")),
+        name: Text::cut(&format!("{DEV}-{number}")),
         key,
         data: own.map_or(Data::Memory, Data::Directory),
         listen: places.iter().map(|text| listen::address(text)).collect::<Result<_, _>>()?,

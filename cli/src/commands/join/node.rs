@@ -146,6 +146,7 @@ fn remember(host: &mut Host, invitation: &Invitation, welcome: &Welcome) -> Resu
         name: welcome.member.name.to_string(),
         role: welcome.member.role.into(),
         lost: false,
+        leaving: false,
         peers: welcome.nodes.iter().map(up::peer).collect(),
     };
     let all = std::iter::once(&welcome.member).chain(&welcome.nodes);

@@ -203,10 +203,22 @@ async fn until_stopped(
 /// Remembers memberships that have ended but whose votes are needed still: the next start goes on with them, also after
 /// `colony leave`.
 fn keep(host: &Host, partings: &[Parting]) -> Result<(), Failure> {
-    if !partings.is_empty() {
-        host.home.write_node(&host.file)?;
+    if partings.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let mut file = host.file.clone();
+    for Parting { context, .. } in partings {
+        let leaving = is_leaving(&host.home, context)?;
+        if let Some(joined) = file.colonies.get_mut(context) {
+            joined.leaving = leaving;
+        }
+    }
+    Ok(host.home.write_node(&file)?)
+}
+
+/// Whether somebody at this home asked to leave a colony.
+fn is_leaving(home: &Home, context: &str) -> Result<bool, Failure> {
+    Ok(home.node()?.colonies.get(context).is_none_or(|joined| joined.leaving))
 }
 
 /// Why the store cannot be written any more, if it cannot.
@@ -258,10 +270,10 @@ async fn lose(host: &mut Host, context: &str) -> Result<Option<Failure>, Failure
 }
 
 /// Leaves a colony whose member this node is no more: its data is forgotten. Gives what to tell a node that did not go
-/// by itself: `colony leave` takes the colony out of the home before.
+/// by itself: `colony leave` writes that it was asked to before it asks.
 async fn part(host: &mut Host, parting: &Parting) -> Result<Option<Failure>, Failure> {
     let Some(joined) = host.file.colonies.remove(&parting.context) else { return Ok(None) };
-    let left = !host.home.node()?.colonies.contains_key(&parting.context);
+    let left = is_leaving(&host.home, &parting.context)?;
     host.node.forget_colony(&joined.colony_id).await.map_err(|error| Failure::caused(&error))?;
     host.home.write_node(&host.file)?;
     host.home.forget_membership(&parting.context)?;

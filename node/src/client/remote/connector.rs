@@ -97,8 +97,15 @@ impl Connector {
         let mut next = Some(first);
         while let Some(call) = next {
             match line.connect().await {
-                // Fails only if the swarm is gone, and then the call's owner learns it too.
-                Ok(peer) => drop(swarm.requests.send((peer, call)).await),
+                Ok(peer) => {
+                    // Those who wait already go the same way: whether there is a connection was found out just now.
+                    let waiting = self.calls.len();
+                    let others = std::iter::from_fn(|| self.calls.try_recv().ok()).take(waiting);
+                    for call in std::iter::once(call).chain(others).filter(|call| !call.is_abandoned()) {
+                        // Fails only if the swarm is gone, and then the call's owner learns it too.
+                        drop(swarm.requests.send((peer, call)).await);
+                    }
+                }
                 Err(error) => self.fail(call, &error.into()),
             }
             next = self.next().await;

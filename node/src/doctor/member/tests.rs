@@ -57,11 +57,21 @@ fn a_node_that_nobody_can_reach_is_told_to_get_a_relay() {
     assert!(lost.fix.contains("colony up --relay"), "{lost:?}");
     assert_eq!(reachable(&with(vec![reservation(true)], Some(false))).health, Health::Ok);
     assert_eq!(reachable(&with(vec![], None)).health, Health::Unknown);
+    let alone = Vitals { listening: list(&["/ip4/127.0.0.1/tcp/1"]), ..with(vec![], None) };
+    assert_eq!(reachable(&alone).health, Health::Warn);
     let confirmed = Vitals {
         confirmed: list(&["/ip4/11.1.0.1/udp/1/quic-v1", "/ip4/11.1.0.1/tcp/1"]),
         ..with(vec![], Some(true))
     };
     assert_eq!(reachable(&confirmed), Check::ok("reachable", "from outside by QUIC, TCP"));
+    // One transport that does not get through is named.
+    let listening = list(&["/ip4/11.1.0.1/udp/1/quic-v1", "/ip4/11.1.0.1/tcp/1"]);
+    let half = Vitals { listening, confirmed: list(&["/ip4/11.1.0.1/tcp/1"]), ..confirmed };
+    let check = reachable(&half);
+    assert_eq!((check.health, check.finding.as_str()), {
+        (Health::Warn, "from outside by TCP; nobody got through by QUIC")
+    });
+    assert!(check.fix.contains("UDP"), "{check:?}");
 }
 
 #[test]
@@ -85,6 +95,7 @@ fn a_node_behind_a_nat_without_a_live_reservation_is_named() {
     let of = |reservations, public| relays(&with(reservations, public), name_of);
     assert_eq!(of(vec![], Some(true)).health, Health::Ok);
     assert_eq!(of(vec![], None).health, Health::Unknown);
+    assert_eq!(of(vec![reservation(false)], None).health, Health::Warn, "perhaps none is needed");
     assert_eq!(of(vec![], Some(false)).health, Health::Fail);
     let lost = of(vec![reservation(false)], Some(false));
     assert_eq!((lost.health, lost.finding.as_str()), (Health::Fail, "none; lost relay"));
@@ -93,14 +104,18 @@ fn a_node_behind_a_nat_without_a_live_reservation_is_named() {
 
 #[test]
 fn a_node_whose_peers_cannot_be_asked_is_named() {
-    let of = |known, peers: Vec<Peer>| {
-        let discovery_facts = Discovery { server: true, known };
+    let of = |server, known, peers: Vec<Peer>| {
+        let discovery_facts = Discovery { server, known };
         let peers = List::new(peers).unwrap();
-        discovery(&Vitals { discovery: discovery_facts, peers, ..Vitals::default() }).health
+        let vitals = Vitals { discovery: discovery_facts, peers, ..Vitals::default() };
+        discovery(&vitals, |id| *id == who("other")).health
     };
-    assert_eq!(of(0, vec![]), Health::Unknown);
-    assert_eq!(of(0, vec![a_peer()]), Health::Fail);
-    assert_eq!(of(3, vec![a_peer()]), Health::Ok);
+    assert_eq!(of(false, 0, vec![]), Health::Unknown);
+    assert_eq!(of(false, 0, vec![a_peer()]), Health::Fail);
+    assert_eq!(of(true, 0, vec![a_peer()]), Health::Warn, "others can ask this one");
+    assert_eq!(of(true, 3, vec![a_peer()]), Health::Ok);
+    let executor = Peer { id: who("relay"), ..a_peer() };
+    assert_eq!(of(false, 0, vec![executor]), Health::Unknown, "it is no node");
 }
 
 #[test]
@@ -135,6 +150,7 @@ fn a_colony_that_does_not_answer_is_named_with_why() {
         coordinator: Some("a".to_owned()),
         answered: vec!["a".to_owned()],
         silent: Vec::new(),
+        misdated: Vec::new(),
     };
     assert_eq!(colony(&whole).health, Health::Ok);
     let silent = vec![("b".to_owned(), "connection refused".to_owned())];
@@ -142,6 +158,8 @@ fn a_colony_that_does_not_answer_is_named_with_why() {
     assert_eq!(colony(&partly).health, Health::Warn);
     let headless = Colony { coordinator: None, ..whole.clone() };
     assert_eq!(colony(&headless).health, Health::Fail);
+    let late = Colony { answered: Vec::new(), misdated: vec!["a".to_owned()], ..whole.clone() };
+    assert!(colony(&late).health == Health::Fail && colony(&late).fix.contains("clock"), "{late:?}");
     let dead = colony(&Colony { answered: Vec::new(), silent, ..whole });
     assert_eq!(dead.health, Health::Fail);
     assert!(dead.finding.contains("b: connection refused"), "{dead:?}");

@@ -16,7 +16,7 @@ use libp2p::{
     swarm::ConnectionId,
 };
 
-use crate::net::scope::is_relayed;
+use crate::net::{scope::is_relayed, transport::is_quic};
 
 /// One connection.
 #[derive(Debug, Clone)]
@@ -35,6 +35,14 @@ pub(crate) struct Connection {
     pub(crate) from_own_port: bool,
     /// Whether it is about to be closed.
     pub(crate) closing: bool,
+}
+
+impl Connection {
+    /// Whether the other end sees by it where QUIC from the port this node listens at comes from.
+    pub(super) fn is_mapped_by_quic(&self) -> bool {
+        let over_quic = self.dialled.as_ref().is_some_and(|at| is_quic(at) && !is_relayed(at));
+        over_quic && self.from_own_port
+    }
 }
 
 /// How a peer is reached.

@@ -367,7 +367,9 @@ impl Room {
     fn survey(&mut self, peer: &PeerId) {
         let mut through = std::collections::BTreeSet::new();
         let (mut since, mut direct): (Option<Duration>, Option<Duration>) = (None, None);
+        let mut by_quic = false;
         for (id, connection) in self.connections.with(peer).into_iter().filter(|(_, known)| !known.closing) {
+            by_quic |= connection.is_mapped_by_quic();
             let first = if connection.path == Path::Relayed {
                 through.insert(id);
                 &mut since
@@ -384,7 +386,8 @@ impl Room {
             if let Some(now) = now {
                 sight.relayed.insert(*peer, now);
             }
-            is_new
+            let changed = if by_quic { sight.quic.insert(*peer) } else { sight.quic.remove(peer) };
+            is_new || changed
         });
     }
 

@@ -21,6 +21,8 @@ pub struct Sight {
     pub offers: BTreeMap<PeerId, bool>,
     /// Peers that are connected through a relay.
     pub relayed: BTreeMap<PeerId, Relayed>,
+    /// Peers with a connection over QUIC from the port this node listens at: they see where a hole can be punched to.
+    pub quic: BTreeSet<PeerId>,
     /// Own addresses that others have reached, or that somebody vouches for.
     pub confirmed: BTreeSet<Multiaddr>,
     /// Own addresses that others have tried in vain.

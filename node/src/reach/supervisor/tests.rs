@@ -277,6 +277,42 @@ fn who_came_through_a_relay_and_can_be_dialled_is_dialled_now_and_then() {
     assert_eq!(world.orders.len(), 4);
 }
 
+#[test]
+fn a_relay_is_met_over_quic_too_and_again_when_a_peer_comes_through_it() {
+    let mut world = World::new(1);
+    let relay = world.relay(0);
+    let quic: Multiaddr = "/ip4/9.9.9.0/udp/1/quic-v1".parse().unwrap();
+    world.known[0].addresses.push(quic.clone());
+    let dials = |world: &World| -> Vec<Duration> {
+        let is_dial = |order: &Order| *order == Order::Dial { peer: relay, addresses: vec![quic.clone()] };
+        world.orders.iter().filter(|(_, order)| is_dial(order)).map(|(at, _)| *at).collect()
+    };
+    world.run(S(10));
+    assert!(dials(&world).is_empty(), "nothing here speaks QUIC");
+    world.sight.own.insert("/ip4/10.0.0.2/udp/1/quic-v1".parse().unwrap());
+    world.run(S(100));
+    assert_eq!(dials(&world).len(), 1, "once is enough while nobody comes");
+
+    let through =
+        |since| Relayed { since, connections: BTreeSet::new(), addresses: Vec::new(), direct: None };
+    world.sight.quic.insert(relay);
+    world.sight.relayed.insert(PeerId::random(), through(world.now));
+    world.run(S(1));
+    assert_eq!(dials(&world).len(), 1, "the relay sees all it needs");
+    world.sight.quic.clear();
+    for _ in 0..60 {
+        world.sight.relayed.insert(PeerId::random(), through(world.now));
+        world.run(S(1));
+    }
+    assert!((2..=4).contains(&dials(&world).len()), "{:?}", dials(&world));
+    // Everybody dials a node that is reached from outside: it needs no holes.
+    let before = dials(&world).len();
+    world.sight.confirmed = ["/ip4/8.8.8.8/tcp/1".parse().unwrap()].into();
+    world.sight.relayed.insert(PeerId::random(), through(world.now));
+    world.run(S(100));
+    assert_eq!(dials(&world).len(), before);
+}
+
 proptest! {
     /// Whatever happens to relays and to this machine: once at least two of them run and answer, two places are held
     /// within the time of one pause, and no relay is asked more than about once a second.
