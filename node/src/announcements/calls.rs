@@ -23,17 +23,27 @@ pub(super) struct Calls(Vec<Call>);
 
 impl Calls {
     /// Takes note of what waits now, which replaces what waited before. A wave heard of again keeps its time, so that
-    /// those who hold back are not held back again.
+    /// those who hold back are not held back again; but where less of it is left, as many fewer are needed of each round
+    /// that follows.
     pub(super) fn hear(&mut self, listener: &Listener, announcement: &Announcement, at: Duration) {
         let mut before = std::mem::take(&mut self.0);
         for work in announcement.waiting.iter().filter(|work| work.concerns(listener)) {
             let known =
                 before.iter().position(|call| call.work.is_kind_of(work) && call.work.wave == work.wave);
-            let call = known.map(|place| before.swap_remove(place)).unwrap_or_else(|| {
-                let delay = |busy| work.delay(listener, busy, announcement.pause).to_std();
-                Call { work: work.clone(), heard: at, idle: delay(false), busy: delay(true), answered: false }
+            let delay = |busy| work.delay(listener, busy, announcement.pause).to_std();
+            self.0.push(match known.map(|place| before.swap_remove(place)) {
+                Some(call) if work.count >= call.work.count => call,
+                Some(call) => Call {
+                    work: work.clone(),
+                    idle: call.idle.max(delay(false)),
+                    busy: call.busy.max(delay(true)),
+                    ..call
+                },
+                None => {
+                    let (idle, busy) = (delay(false), delay(true));
+                    Call { work: work.clone(), heard: at, idle, busy, answered: false }
+                }
             });
-            self.0.push(call);
         }
     }
 
@@ -131,5 +141,34 @@ mod tests {
             calls.next(false) == Some(Duration::ZERO)
         };
         assert_eq!((0..1_000).filter(at_once).count(), 1);
+    }
+
+    #[test]
+    fn the_last_of_many_is_not_asked_for_by_as_many_as_all_were() {
+        let weight = |number: &u64| colony_protocol::rendezvous::weight(7, &listener(*number).id);
+        let mut numbers: Vec<u64> = (0..1_000).collect();
+        numbers.sort_by_key(weight);
+        let reach = |count| colony_protocol::rendezvous::reach(numbers.iter().map(weight).collect(), count);
+        let ten = WaitingWork { count: 10, ..work(7, reach(10)) };
+        // Nine of those who were called were answered; the lightest is slow.
+        let left = WaitingWork { count: 1, ..work(7, weight(&numbers[0])) };
+        let others = || numbers.iter().skip(10);
+        let soon = |number: &u64, words: &[&WaitingWork]| {
+            let mut calls = Calls::default();
+            for word in words {
+                calls.hear(&listener(*number), &announcement(vec![(*word).clone()]), Duration::ZERO);
+            }
+            calls.next(false).is_some_and(|at| at <= PAUSE * 2)
+        };
+        let at_first = others().filter(|number| soon(number, &[&ten])).count();
+        let then = others().filter(|number| soon(number, &[&ten, &left])).count();
+        assert!(at_first >= 5 && then * 2 <= at_first, "{at_first}, then {then}");
+        // Nobody is held back for ever.
+        let all = others().all(|number| {
+            let mut calls = Calls::default();
+            calls.hear(&listener(*number), &announcement(vec![left.clone()]), Duration::ZERO);
+            calls.next(false).is_some_and(|at| at < PAUSE * 12)
+        });
+        assert!(all);
     }
 }

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use super::{Check, words};
 
+/// Why a node that is there leads nowhere.
+pub(super) const NO_RELAY: &str = "it does not relay";
+
 /// What came of trying one address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
@@ -142,6 +145,12 @@ impl Tries {
                 format!("{} has no place at a relay", self.peer),
                 "run a reachable member as a relay: colony up --relay".to_owned(),
             ),
+            tried if tried.iter().all(|attempt| attempt.outcome == Err(NO_RELAY.to_owned())) => self
+                .short_of(
+                    NAME,
+                    failures(tried),
+                    "run a reachable member as a relay: colony up --relay".to_owned(),
+                ),
             tried => self.short_of(
                 NAME,
                 failures(tried),
@@ -213,6 +222,8 @@ mod tests {
         assert_eq!(healths(&none), [Health::Fail; 3]);
         assert!(none.checks()[0].finding.contains("/ip4/11.1.0.1/tcp/1: timed out"));
         assert!(none.checks()[2].finding.contains("no reservation"));
+        let no_relay = tries(Vec::new(), Punch::Untried, tried(Err(NO_RELAY)));
+        assert!(no_relay.checks()[2].fix.contains("colony up --relay"), "{no_relay:?}");
     }
 
     #[test]

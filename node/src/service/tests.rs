@@ -72,7 +72,7 @@ impl Platform for Still {
 }
 
 #[tokio::test]
-async fn a_members_request_waits_behind_a_few_of_strangers_and_not_behind_all() {
+async fn a_members_request_waits_behind_one_of_a_stranger_and_not_behind_all() {
     const MANY: usize = 100;
     let jobs = Arc::new(Jobs::default());
     let runtime = Runtime::new(Still { machine: Tokio::new(), jobs: Arc::clone(&jobs) });

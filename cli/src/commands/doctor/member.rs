@@ -10,7 +10,7 @@ use colony_node::{
         inquiry::{self, Told},
         machine, member,
     },
-    net::{Multiaddr, scope::is_relayed},
+    net::{Multiaddr, PeerId, peer_of, scope::is_relayed},
 };
 use colony_protocol::{
     identity::Identity,
@@ -110,7 +110,9 @@ pub(super) async fn examine(app: &App, home: &Home) -> Result<Vec<Check>, Failur
 async fn ask_all(app: &App, home: &Home, session: &Session, me: Option<Identity>) -> Result<Round, Failure> {
     let known = members(&session.client.stale()).await.unwrap_or_default();
     let has_node = home.node()?.colonies.contains_key(&session.chosen.name);
-    let nodes = nodes(&known, session, me.filter(|_| has_node));
+    let own_key = home.key(&Home::node_key_path()?).ok().filter(|_| has_node);
+    let own_peer = own_key.and_then(|key| peer_of(&key.public_key()));
+    let nodes = nodes(&known, session, me.filter(|_| has_node), own_peer);
     let asked = nodes.iter().map(|node| {
         let client = client(app, session, node.addresses.clone());
         async move { inquiry::ask(&node.name, &client).await }
@@ -183,13 +185,21 @@ fn client(app: &App, session: &Session, addresses: Vec<Multiaddr>) -> Client {
 }
 
 /// The colony's nodes but for one's own: those it names, else those the context remembers.
-fn nodes(known: &[MemberView], session: &Session, own: Option<Identity>) -> Vec<Node> {
+fn nodes(
+    known: &[MemberView],
+    session: &Session,
+    own: Option<Identity>,
+    own_peer: Option<PeerId>,
+) -> Vec<Node> {
     let parse = |texts: Vec<String>| texts.iter().filter_map(|text| text.parse().ok()).collect();
     if known.is_empty() {
         let mut by_peer: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for address in &session.chosen.context.nodes {
             let peer = address.rsplit_once("/p2p/").map_or("", |(_, peer)| peer);
             by_peer.entry(peer.to_owned()).or_default().push(address.clone());
+        }
+        if let Some(own) = own_peer {
+            by_peer.remove(&own.to_string());
         }
         // Whoever reads it knows a node by where it is, and not by its key.
         let place = |text: &String| text.split("/p2p/").next().unwrap_or_default().to_owned();
