@@ -249,8 +249,8 @@ impl Probe {
 
 /// What did not work, without the address in front that some errors repeat.
 fn failed(address: &Multiaddr, why: String) -> Attempt {
-    let hop: &str = relay::HOP_PROTOCOL_NAME.as_ref();
-    let does_not_relay = is_relayed(address) && why.contains(hop);
+    let hop = relay::HOP_PROTOCOL_NAME.to_string();
+    let does_not_relay = is_relayed(address) && why.contains(&hop);
     let why = if does_not_relay { NO_RELAY.to_owned() } else { why };
     let address = address.to_string();
     let short = why.strip_prefix(&address).map(|rest| rest.trim_start_matches([':', ' ']).to_owned());
