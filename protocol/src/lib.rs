@@ -34,6 +34,7 @@ pub mod entry;
 pub mod envelope;
 pub mod identity;
 pub mod model;
+pub mod mutant;
 pub mod query;
 pub mod refusal;
 pub mod rendezvous;

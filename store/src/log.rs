@@ -17,6 +17,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
+use colony_protocol::mutant;
 use openraft::{
     AnyError, ErrorSubject, ErrorVerb, LogState, OptionalSend, RaftLogReader, StorageIOError,
     storage::{LogFlushed, RaftLogStorage},
@@ -449,7 +450,11 @@ impl<C: ColonyTypes> RaftLogStorage<C> for LogStore<C> {
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), EngineError> {
         let save = async {
             let bytes = encoding::seal(&StoredVote::from(vote))?;
-            self.group.link.commit(self.group.slot, vec![Edit::Fact(Fact::Vote, bytes)]).await?;
+            let mut edits = vec![Edit::Fact(Fact::Vote, bytes)];
+            if mutant::is("forget-the-vote") {
+                edits.clear();
+            }
+            self.group.link.commit(self.group.slot, edits).await?;
             self.log.lock()?.vote = Some(*vote);
             Ok(())
         };

@@ -8,7 +8,10 @@
 
 use std::{fmt, sync::Arc};
 
-use colony_protocol::colony::{Colony, Event, Outbox};
+use colony_protocol::{
+    colony::{Colony, Event, Outbox},
+    mutant,
+};
 use openraft::{
     EntryPayload, ErrorSubject, ErrorVerb, OptionalSend, RaftSnapshotBuilder, storage::RaftStateMachine,
 };
@@ -52,6 +55,9 @@ impl<C: ColonyTypes> StateMachine<C> {
                 batch = Some(Decoded::new(&self.group.id, id.leader_id.term, payload));
             }
             EntryPayload::Membership(payload) => membership = Some(StoredMembership::new(Some(id), payload)),
+        }
+        if mutant::is("skip-an-entry") && id.index % 61 == 0 {
+            batch = None;
         }
         let out = &mut self.out;
         let outcomes = {

@@ -11,6 +11,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use colony_protocol::{
     colony::{Change, Colony, RowKey, decode_workflow},
+    mutant,
     time::{Span, Timestamp},
 };
 
@@ -145,6 +146,9 @@ impl Pending {
     /// Takes everything since the last cut, as edits to be committed together, and the number of the cut.
     pub(crate) fn cut(&mut self, colony: &Colony) -> Result<(u64, Vec<Edit>), StoreFailure> {
         let mut edits = std::mem::take(&mut self.archive);
+        if mutant::is("cut-without-the-archive") {
+            edits.clear();
+        }
         edits.reserve(self.touched.len().saturating_add(1));
         for key in std::mem::take(&mut self.touched) {
             match colony.row(&key) {

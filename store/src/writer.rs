@@ -12,6 +12,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use colony_protocol::mutant;
 use redb::Database;
 use tokio::sync::{mpsc, watch};
 
@@ -118,8 +119,13 @@ impl Writer {
 
     /// Makes everything taken durable and reports it.
     fn commit(&mut self) {
-        let operations = std::mem::take(&mut self.taken);
+        let mut operations = std::mem::take(&mut self.taken);
         self.taken_bytes = 0;
+        if mutant::is("acknowledge-before-the-commit") {
+            for operation in &mut operations {
+                std::mem::replace(&mut operation.done, Box::new(|_| {}))(Ok(()));
+            }
+        }
         if operations.is_empty() && self.doomed.is_empty() {
             return;
         }
@@ -157,6 +163,11 @@ fn write(
     // them and was measured to cost no more; it makes opening after a crash take no longer than after a clean stop.
     transaction.set_quick_repair(true);
     transaction.set_two_phase_commit(true);
+    if mutant::is("skip-the-sync") {
+        transaction.set_quick_repair(false);
+        transaction.set_two_phase_commit(false);
+        drop(transaction.set_durability(redb::Durability::None));
+    }
     let mut tables = Tables::open(&transaction)?;
     for operation in operations {
         for edit in &operation.edits {

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use colony_protocol::identity::Identity;
+use colony_protocol::{identity::Identity, mutant};
 use openraft::{CommittedLeaderId, ServerState};
 use tokio::sync::watch;
 
@@ -85,7 +85,8 @@ impl Distiller {
         // Of this very coordinator: the engine lets a second one be elected in the same term, who must not take the
         // first one's entries for its own.
         let office = CommittedLeaderId::new(term, metrics.id);
-        let leads = metrics.last_applied.is_some_and(|applied| applied.leader_id == office);
+        let leads = mutant::is("lead-before-it-is-known-what-was")
+            || metrics.last_applied.is_some_and(|applied| applied.leader_id == office);
         Standing { term, coordinator: elected, leads, ended: None }
     }
 

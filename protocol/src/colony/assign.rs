@@ -10,6 +10,7 @@ use crate::{
     command::{Assign, BATCH_MAX, WAIT_MAX},
     identity::Identity,
     model::{Executor, Lease, Process, State, Values},
+    mutant,
     refusal::Refusal,
     reply::Reply,
     time::Span,
@@ -81,7 +82,7 @@ impl Colony {
                 token: 0,
                 term,
                 granted_at: self.meta.now,
-                heartbeat: ask.heartbeat,
+                heartbeat: ask.heartbeat.filter(|_| !mutant::is("grant-for-ever")),
                 renew_by: ask.heartbeat.map(|heartbeat| contacts.renew_by(self.meta.now, heartbeat)),
                 hard_deadline: None,
             };
@@ -99,11 +100,13 @@ impl Colony {
         let input = self.input_from_parents(number);
         let now = self.meta.now;
         self.change(number, out, |process| {
-            let token = process.token.saturating_add(1);
+            let token = process
+                .token
+                .saturating_add(u64::from(!mutant::is("use-a-token-again") || process.token == 0));
             let hard_deadline = process.spec.max_exec_time.as_seconds().map(|span| now.after(span));
             process.state = State::Running;
             process.token = token;
-            process.assigned_to = Some(lease.holder);
+            process.assigned_to = Some(lease.holder).filter(|_| !mutant::is("forget-the-holder"));
             process.executor_name = name.clone();
             process.started_at = Some(now);
             process.ended_at = None;

@@ -5,6 +5,7 @@ use crate::{
     bounded::Text,
     identity::Identity,
     model::{ProcessId, WorkflowId},
+    mutant,
     refusal::Refusal,
     reply::Reply,
 };
@@ -22,6 +23,9 @@ impl Colony {
         self.may_end(by, &process.initiator, &process.initiator_name)?;
         if process.state.is_terminal() {
             return Err(Refusal::WrongState { action: Text::cut("cancel"), state: process.state });
+        }
+        if mutant::is("cancel-nothing") {
+            return Ok(Reply::Done);
         }
         self.revoke(id.number(), out);
         self.end(id.number(), Ending::cancelled(), out);

@@ -5,7 +5,7 @@ use super::{
     report::{room_for_lines, with_attributes},
     transitions::Ending,
 };
-use crate::{command::Closing, identity::Identity, model::State, refusal::Refusal, reply::Reply};
+use crate::{command::Closing, identity::Identity, model::State, mutant, refusal::Refusal, reply::Reply};
 
 impl Colony {
     /// Each item is decided on its own; a refused one changes nothing.
@@ -27,7 +27,7 @@ impl Colony {
         self.append_lines(number, &item.lines, out);
         self.write(number, out, |process| {
             process.attributes = attributes;
-            if !item.output.is_empty() {
+            if !item.output.is_empty() && !mutant::is("lose-the-output") {
                 process.output = item.output.clone();
             }
         });
@@ -46,7 +46,7 @@ impl Colony {
 }
 
 fn ending(item: &Closing) -> Ending {
-    if item.success {
+    if item.success || mutant::is("every-end-is-a-success") {
         Ending { state: State::Success, errors: Default::default() }
     } else {
         Ending { state: State::Failed, errors: item.errors.clone() }

@@ -1,7 +1,7 @@
 //! Takes back what a holder cannot, or will not, finish: at once, instead of after its silence.
 
 use super::{Colony, Outbox};
-use crate::{command::Release, identity::Identity, refusal::Refusal, reply::Reply};
+use crate::{command::Release, identity::Identity, mutant, refusal::Refusal, reply::Reply};
 
 /// What a process is told whose last allowed holder gave it back.
 pub(super) const GIVEN_BACK: &str = "Executor stopped before the process was done";
@@ -20,6 +20,9 @@ impl Colony {
 
     fn release_one(&mut self, by: &Identity, item: &Release, out: &mut Outbox) -> Result<(), Refusal> {
         let number = self.held(by, &item.lease, "release")?.number();
+        if mutant::is("release-nothing") {
+            return Ok(());
+        }
         if item.began {
             self.lose(number, GIVEN_BACK, out);
         } else {

@@ -19,6 +19,7 @@ use crate::{
         BlueprintId, CronId, DefinitionId, FileId, GeneratorId, Process, ProcessId, SnapshotId, State,
         WorkflowId,
     },
+    mutant,
     refusal::Refusal,
     reply::{LeaseStatus, Reply},
     time::Timestamp,
@@ -145,6 +146,9 @@ impl Colony {
 
     /// The answer this request got before.
     pub(super) fn recall(&self, call: &Call) -> Option<Result<Reply, Refusal>> {
+        if mutant::is("forget-requests") {
+            return None;
+        }
         let (_, outcome) = self.seen.callers.get(&call.by)?.get(&call.request)?;
         let processes = |first: u64, count: u64| {
             let numbers = first..first.saturating_add(count);
@@ -230,6 +234,9 @@ fn summary(answer: &Result<Reply, Refusal>) -> Option<Outcome> {
         // The coordinator may propose a waiting request again when there is work.
         Reply::Assigned { processes, .. } if processes.is_empty() => return None,
         Reply::Assigned { processes, .. } => {
+            if mutant::is("forget-grants") {
+                return None;
+            }
             Outcome::Assigned(processes.iter().map(|process| (process.number(), process.token)).collect())
         }
         Reply::Done => Outcome::Done,

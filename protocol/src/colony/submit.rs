@@ -9,6 +9,7 @@ use crate::{
     envelope::RequestId,
     identity::Identity,
     model::{FunctionSpec, Process, ProcessId, State},
+    mutant,
     refusal::Refusal,
     reply::Reply,
     time::Timestamp,
@@ -54,6 +55,14 @@ impl Colony {
             let number = self.meta.last_process.saturating_add(1);
             let process = self.new_process(&call.origin(), item.spec.clone(), number);
             ids.push(process.id);
+            if mutant::is("lose-the-tenth-item") && ids.len() == 10 {
+                self.meta.last_process = number;
+                continue;
+            }
+            if mutant::is("queue-twice") {
+                let again = self.new_process(&call.origin(), item.spec.clone(), number.saturating_add(1));
+                self.add_process(again, out);
+            }
             self.add_process(Process { retry_of: item.retry_of, ..process }, out);
         }
         Ok(Reply::Submitted(ids))

@@ -16,6 +16,7 @@ use super::{Colony, Event, Outbox, RowKey, encoding::encode_process, weight};
 use crate::{
     bounded::Text,
     model::{Errors, Process, State},
+    mutant,
 };
 
 /// Most bytes of input a process gets from its parents: with spec and output it still fits an answer frame.
@@ -32,7 +33,8 @@ pub(super) struct Ending {
 
 impl Ending {
     pub(super) fn cancelled() -> Self {
-        Self { state: State::Cancelled, errors: Errors::default() }
+        let state = if mutant::is("cancel-as-failed") { State::Failed } else { State::Cancelled };
+        Self { state, errors: Errors::default() }
     }
 
     pub(super) fn failed(why: &str) -> Self {
@@ -71,6 +73,9 @@ impl Colony {
             return;
         }
         out.event(Event::Process { process: process.id, state: process.state });
+        if mutant::is("miscount") {
+            return;
+        }
         self.meta.counters.move_process(process.workflow.is_none(), before, process.state);
         if let Some(workflow) = process.workflow.and_then(|id| self.workflows.get_mut(&id.number())) {
             workflow.tally.moved(before, process.state);
@@ -100,6 +105,9 @@ impl Colony {
         self.change(number, out, |process| {
             process.state = State::Waiting;
             process.lease = None;
+            if mutant::is("begin-tokens-anew") {
+                process.token = 0;
+            }
             process.assigned_to = None;
             process.executor_name = Text::default();
             process.ended_at = Some(now);
@@ -191,6 +199,9 @@ impl Colony {
     pub(super) fn archive(&mut self, number: u64, out: &mut Outbox) {
         if let Some(process) = self.processes.remove(&number) {
             out.touch(RowKey::Process(number));
+            if mutant::is("archive-nothing") {
+                return;
+            }
             out.keep(RowKey::ArchivedProcess(number), encode_process(&process));
         }
     }

@@ -12,6 +12,7 @@ use std::{
 use colony_node::{
     client::{Client, Remote},
     consensus::Timing,
+    membership::join::{Joined, Joining, join},
     net::{Multiaddr, peer_of},
     node::{ColonyConfig, Data, DiskSource, Founding, KnownPeer, Node, NodeConfig, StartError},
 };
@@ -23,7 +24,10 @@ use colony_protocol::{
         Name,
         member::{MemberKey, NewMember, Role},
     },
-    reply::Status,
+    query::Query,
+    reply::{Answer, Status},
+    ticket::{SignedTicket, Ticket},
+    time::Span,
 };
 use colony_simulations::chance::Chance;
 use colony_store::Disk as StoreDisk;
@@ -45,6 +49,8 @@ use crate::{
 const PORT: u16 = 4001;
 /// How often a start is looked at: its power may go meanwhile.
 const LOOK: Duration = Duration::from_millis(5);
+/// How long a decision of the owner may take while faults go on.
+const DECIDE: Duration = Duration::from_secs(20);
 /// How long anything may take while nothing is broken.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -160,6 +166,7 @@ pub struct Colony {
     chance: Chance,
     timing: Timing,
     log_kept: u64,
+    tickets: u64,
     clients: u8,
 }
 
@@ -188,7 +195,7 @@ impl Colony {
         };
         let seats = (0..nodes).map(seat).collect();
         let begin = Instant::now();
-        Self { seats, network, trace, begin, chance, timing, log_kept, clients: 0 }
+        Self { seats, network, trace, begin, chance, timing, log_kept, tickets: 0, clients: 0 }
     }
 
     /// Founds the colony on the first node and lets all others vote.
@@ -340,6 +347,73 @@ impl Colony {
         machine.kill().await;
         self.seats[number].disk.settle();
         self.trace.note(format_args!("node {number} stopped"));
+    }
+
+    /// The owner sends a node away, through any other; its disk is emptied. Says whether the colony has decided so.
+    pub async fn send_away(&mut self, number: usize) -> bool {
+        let others = self.seats.iter().enumerate().filter(|(other, seat)| *other != number && seat.is_open);
+        let Some(node) = others.filter_map(|(_, seat)| seat.node()).next() else { return false };
+        let client = node.client(colony(), owner());
+        let removed = timeout(DECIDE, self.remove(&client, number)).await;
+        self.trace.note(format_args!("node {number} is sent away: {removed:?}"));
+        if !matches!(removed, Ok(Ok(()))) {
+            return false;
+        }
+        self.crash(number, true).await;
+        let seat = &mut self.seats[number];
+        seat.disk.wipe();
+        seat.is_open = false;
+        true
+    }
+
+    async fn remove(&self, client: &Client, number: usize) -> Result<(), String> {
+        let members = client.query(&Query::Members).await.map_err(|error| error.to_string())?;
+        let Answer::Members(members) = members else { return Err("no members".to_owned()) };
+        let id = self.seats[number].identity();
+        let Some(member) = members.into_iter().map(|view| view.member).find(|member| member.id == id) else {
+            return Ok(());
+        };
+        match client.command(&Command::RemoveMember { name: member.name }).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Joins by a ticket, as a machine that was not there before does.
+    pub async fn join(&mut self, number: usize, role: Role) -> Option<()> {
+        self.tickets += 1;
+        let seat = &self.seats[number];
+        let (machine, node) = seat.running.as_ref()?;
+        let runtime = machine.runtime();
+        let now = runtime.now();
+        let others = self.seats.iter().filter(|other| other.address != seat.address && other.is_open);
+        let nodes = others.map(|other| Text::cut(&other.listens().to_string())).collect();
+        let ticket = Ticket {
+            colony: colony(),
+            colony_name: Name::cut("emulated"),
+            id: u128::from(self.tickets).to_be_bytes(),
+            role,
+            member_name: None,
+            uses: 1,
+            issued: now,
+            expires: now.after(Span::from_secs(600)),
+            member_until: None,
+            nodes: List::new(nodes).ok()?,
+        };
+        let joining = Joining {
+            ticket: SignedTicket::sign(&ticket, &owner()).ok()?,
+            key: seat.key.clone(),
+            name: Name::cut(&format!("node-{number}-{}", self.tickets)),
+            store: node.store_id(),
+            addresses: vec![seat.listens()],
+            executor: None,
+        };
+        let joined: Joined = timeout(DECIDE, join(joining, &runtime)).await.ok()?.ok()?;
+        let opened = timeout(PATIENCE, node.open_colony(&joined.colony_config())).await.ok()?;
+        self.trace.note(format_args!("node {number} joined: {opened:?}"));
+        opened.ok()?;
+        self.seats[number].is_open = true;
+        Some(())
     }
 
     /// Ways into the colony: each from a machine of its own, beginning with another node.

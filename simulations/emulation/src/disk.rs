@@ -126,6 +126,31 @@ impl Disk {
         self.platter().failures
     }
 
+    /// Flips a bit of something that was written and synced; gives where.
+    pub fn flip(&self) -> Option<usize> {
+        let mut platter = self.platter();
+        let length = platter.synced.len();
+        // Most of a store is free: a bit counts only where something is.
+        for _ in 0..10_000 {
+            let place = usize::try_from(platter.chance.below(length as u64)).ok()?;
+            if platter.synced.get(place).is_some_and(|byte| *byte != 0) && platter.shown.len() > place {
+                let bit = 1 << platter.chance.below(8);
+                platter.synced[place] ^= bit;
+                platter.shown[place] ^= bit;
+                return Some(place);
+            }
+        }
+        None
+    }
+
+    /// Takes everything away: another disk in the same machine.
+    pub fn wipe(&self) {
+        let mut platter = self.platter();
+        platter.synced.clear();
+        platter.shown.clear();
+        platter.unsynced.clear();
+    }
+
     /// What the power cut left; gives how many changes were not synced. Faults end with it.
     pub fn settle(&self) -> usize {
         let mut platter = self.platter();

@@ -5,7 +5,9 @@ mod colony;
 mod disk;
 mod entropy;
 mod faults;
+mod hunt;
 mod machine;
+mod mutants;
 mod network;
 mod oracle;
 mod panics;
@@ -51,6 +53,15 @@ struct Args {
     /// How many seeds run at once
     #[arg(long, default_value_t = 1)]
     jobs: usize,
+    /// Switch on a deliberate bug; the program must be built with `--features mutants`
+    #[arg(long, value_name = "NAME")]
+    mutant: Option<String>,
+    /// Look for these deliberate bugs, separated by commas, or `all`, each with one seed after the other until it is caught
+    #[arg(long, value_name = "LIST")]
+    mutants: Option<String>,
+    /// How many seeds a deliberate bug may take to be caught
+    #[arg(long, default_value_t = 1_000)]
+    within: u64,
 }
 
 /// A range of seeds.
@@ -69,6 +80,9 @@ impl FromStr for Seeds {
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if let Some(names) = &args.mutants {
+        return hunt::mutants(&args, names);
+    }
     match args.seeds {
         Some(Seeds(first, end)) => report::many(&args, first..end),
         None if args.twice => report::many(&args, args.seed..args.seed.saturating_add(1)),
@@ -91,6 +105,6 @@ fn one(args: &Args) -> ExitCode {
         }
     };
     let plan = Plan::of(args.seed, args.steps, args.nodes, faults);
-    let report = run::run(&plan, args.trace);
+    let report = run::run(&plan, args.trace, args.mutant.as_deref());
     report.show(args)
 }

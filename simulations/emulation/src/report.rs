@@ -73,6 +73,9 @@ impl Report {
 
 fn replay(args: &Args, seed: u64) -> String {
     let mut line = "cargo run --release --manifest-path simulations/emulation/Cargo.toml".to_owned();
+    if args.mutant.is_some() {
+        line.push_str(" --features mutants");
+    }
     line.push_str(" --");
     for word in words(args, seed) {
         line.push(' ');
@@ -90,6 +93,9 @@ fn words(args: &Args, seed: u64) -> Vec<String> {
     }
     if let Some(faults) = &args.faults {
         words.extend(["--faults".to_owned(), faults.clone()]);
+    }
+    if let Some(mutant) = &args.mutant {
+        words.extend(["--mutant".to_owned(), mutant.clone()]);
     }
     words
 }

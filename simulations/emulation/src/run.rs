@@ -41,7 +41,7 @@ const MIX: Mix = Mix {
 
 /// Runs a plan to its end.
 #[must_use]
-pub fn run(plan: &Plan, is_told: bool) -> Report {
+pub fn run(plan: &Plan, is_told: bool, mutant: Option<&str>) -> Report {
     entropy::seed(plan.seed);
     panics::watch();
     let wall = std::time::Instant::now();
@@ -57,6 +57,12 @@ pub fn run(plan: &Plan, is_told: bool) -> Report {
         lines: Vec::new(),
         work: [0; 3],
     };
+    if let Some(name) = mutant {
+        if let Err(error) = crate::mutants::switch_on(name) {
+            report.broken.push(error);
+            return report;
+        }
+    }
     match runtime {
         Ok(runtime) => runtime.block_on(async {
             let trace = Trace::new(is_told);

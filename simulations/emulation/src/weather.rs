@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use colony_protocol::model::member::Role;
 use colony_simulations::chance::Chance;
 use tokio::time::Instant;
 
@@ -23,6 +24,8 @@ use crate::{
 const CLIENTS: u8 = 5;
 /// How often a node that does not start is started again before it counts as stuck.
 const STARTS: usize = 5;
+/// How long nodes that were sent away may take to be back, all faults over.
+const COME_BACK: Duration = Duration::from_secs(60);
 /// A disk's pace when nothing is wrong with it.
 const PACE: Duration = Duration::from_millis(1);
 
@@ -43,6 +46,10 @@ enum End {
     Repair(Kind, usize, u64),
     /// A clock is right.
     Right(usize),
+    /// A node is sent away.
+    SendAway(Kind, usize),
+    /// A node that was sent away joins again.
+    Join(Kind, usize),
 }
 
 /// The faults of a run.
@@ -55,6 +62,8 @@ pub struct Weather {
     counts: BTreeMap<Kind, u64>,
     /// Nodes whose power goes in the middle of a transaction.
     armed: BTreeSet<usize>,
+    /// The node whose store may be damaged.
+    suspect: Option<usize>,
     broken: Vec<String>,
 }
 
@@ -69,6 +78,7 @@ impl Weather {
             next: Instant::now() + Duration::from_millis(500),
             counts: BTreeMap::new(),
             armed: BTreeSet::new(),
+            suspect: None,
             broken: Vec::new(),
         }
     }
@@ -201,6 +211,7 @@ impl Weather {
                 let drift = i64::try_from(self.chance.between(0, 100_000)).unwrap_or_default() - 50_000;
                 self.wrong(colony, kind, number, Clock { offset: 0, drift });
             }
+            Kind::BitFlip | Kind::Membership => self.send_away(colony, kind, number).await,
         }
     }
 
@@ -313,6 +324,8 @@ impl Weather {
                 colony.crash(number, true).await;
                 self.later(50, 1_000, End::Start(number));
             }
+            End::SendAway(kind, number) => self.replace(colony, kind, number).await,
+            End::Join(kind, number) => self.join(colony, kind, number).await,
             End::Right(number) => {
                 colony.set_clock(number, Clock::default());
                 colony.trace.note(format_args!("the clock of node {number} is right"));
@@ -337,9 +350,53 @@ impl Weather {
                 colony.trace.note(format_args!("node {number} refuses while its disk fails: {error}"));
                 self.later(500, 1_000, End::Start(number));
             }
+            // It is replaced.
+            Started::Refused(error) if self.suspect == Some(number) => {
+                colony.trace.note(format_args!("node {number} notices: {error}"));
+            }
             Started::Refused(error) => {
                 self.broken.push(format!("node {number} refuses the disk that a crash left: {error}"));
             }
+        }
+    }
+
+    /// Sends a node away; it comes back later with an empty disk. One at a time: the others must be enough.
+    async fn send_away(&mut self, colony: &mut Colony, kind: Kind, number: usize) {
+        if colony.seats.iter().any(|seat| !seat.is_open) || self.suspect.is_some() {
+            return;
+        }
+        if kind == Kind::BitFlip {
+            colony.crash(number, false).await;
+            let place = colony.seats[number].disk.flip();
+            colony.trace.note(format_args!("a bit of node {number} flips: {place:?}"));
+            self.suspect = Some(number);
+            let started = colony.start(number).await;
+            colony.trace.note(format_args!("with it, node {number} is {started:?}"));
+            self.later(500, 6_000, End::SendAway(kind, number));
+        } else {
+            self.replace(colony, kind, number).await;
+        }
+    }
+
+    async fn replace(&mut self, colony: &mut Colony, kind: Kind, number: usize) {
+        if !colony.send_away(number).await {
+            // The colony could not decide: later.
+            self.later(1_000, 3_000, End::SendAway(kind, number));
+            return;
+        }
+        self.suspect = None;
+        self.later(200, 3_000, End::Join(kind, number));
+    }
+
+    async fn join(&mut self, colony: &mut Colony, kind: Kind, number: usize) {
+        if colony.seats[number].node().is_none() && !matches!(colony.start(number).await, Started::Running) {
+            self.later(200, 1_000, End::Join(kind, number));
+            return;
+        }
+        if colony.join(number, Role::Voter).await.is_some() {
+            self.count(kind);
+        } else {
+            self.later(500, 2_000, End::Join(kind, number));
         }
     }
 
@@ -349,9 +406,11 @@ impl Weather {
     /// [`Stuck`], if a node does not start although nothing is wrong.
     pub async fn clear(&mut self, colony: &mut Colony) -> Result<(), Stuck> {
         self.collect(colony).await;
+        let mut later = Vec::new();
         for (_, end) in std::mem::take(&mut self.ends) {
             match end {
                 End::Start(_) | End::Flap(..) => {}
+                end @ (End::SendAway(..) | End::Join(..)) => later.push(end),
                 end => self.end(colony, end).await,
             }
         }
@@ -365,10 +424,29 @@ impl Weather {
                 }
                 match colony.start(number).await {
                     Started::Running => {}
+                    Started::Refused(_) if self.suspect == Some(number) => break,
                     Started::Dark if attempt < STARTS => {}
                     Started::Dark => return Err(Stuck::Slow(format!("the start of node {number}"))),
                     Started::Refused(error) => return Err(Stuck::Start { number, error }),
                 }
+            }
+        }
+        self.come_back(colony, later).await
+    }
+
+    /// Whoever was sent away, or must be, is back before the colony is judged.
+    async fn come_back(&mut self, colony: &mut Colony, ends: Vec<End>) -> Result<(), Stuck> {
+        let begun = Instant::now();
+        self.ends = ends.into_iter().map(|end| (begun, end)).collect();
+        while !self.ends.is_empty() {
+            if begun.elapsed() > COME_BACK {
+                return Err(Stuck::Slow("the return of a node that was sent away".to_owned()));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let now = Instant::now();
+            while let Some(place) = self.ends.iter().position(|(at, _)| *at <= now) {
+                let (_, end) = self.ends.swap_remove(place);
+                self.end(colony, end).await;
             }
         }
         Ok(())

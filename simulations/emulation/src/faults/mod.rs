@@ -35,11 +35,15 @@ pub enum Kind {
     ClockDrift,
     /// Clients are cut off from all nodes and come back: executors lose their leases, or keep them.
     ClientsCut,
+    /// A bit of a node's store flips while it is off; the node is sent away and joins again with an empty disk.
+    BitFlip,
+    /// A node is sent away, and joins again by a ticket with an empty disk.
+    Membership,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Crash,
         Self::PowerCut,
         Self::Restart,
@@ -56,6 +60,8 @@ impl Kind {
         Self::ClockJump,
         Self::ClockDrift,
         Self::ClientsCut,
+        Self::BitFlip,
+        Self::Membership,
     ];
 
     /// What it is called.
@@ -78,6 +84,8 @@ impl Kind {
             Self::ClockJump => "clock-jump",
             Self::ClockDrift => "clock-drift",
             Self::ClientsCut => "clients-cut",
+            Self::BitFlip => "bit-flip",
+            Self::Membership => "membership",
         }
     }
 
