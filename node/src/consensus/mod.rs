@@ -11,6 +11,7 @@ mod elections;
 mod link;
 mod membership;
 mod reads;
+mod resign;
 mod standing;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -143,7 +144,12 @@ impl Consensus {
     ///
     /// # Errors
     /// [`ConsensusError`].
-    pub async fn start<L, S>(setup: Setup, log: L, state: S, runtime: Runtime) -> Result<Self, ConsensusError>
+    pub async fn start<L, S>(
+        setup: Setup,
+        mut log: L,
+        state: S,
+        runtime: Runtime,
+    ) -> Result<Self, ConsensusError>
     where
         L: RaftLogStorage<Types>,
         S: RaftStateMachine<Types>,
@@ -153,6 +159,7 @@ impl Consensus {
         let config = Arc::new(config(timing, log_kept).validate()?);
         let network = link::Network::new(links);
         let raft = runtime::Raft::scope(runtime.clone(), async move {
+            resign::resign(&mut log, me).await.map_err(Box::new)?;
             let raft = openraft::Raft::new(me, config, network, log, state).await.map_err(Box::new)?;
             if let Some(info) = found
                 && !raft.is_initialized().await.map_err(Box::new)?

@@ -2,8 +2,8 @@
 //!
 //! A node whose disk was wiped, or swapped for an older copy, has forgotten how it voted. Under its old name it could
 //! elect a second coordinator or lose what it confirmed. The colony knows each node's disk by an id, and messages of
-//! the quorum name the disk they are for, so such a node is never heard as the one that it was. Here it learns so at
-//! its start and says what helps, instead of waiting for messages that will not come.
+//! the quorum name the disk they are for, so such a node is never heard as the one that it was. Here it learns so
+//! and says what helps, instead of waiting for messages that will not come.
 
 use colony_protocol::{
     colony::Colony,
@@ -45,7 +45,8 @@ pub enum NotLetIn {
     },
 }
 
-/// Checks what this node's own state says of its disk. A state without members says nothing: it is yet to be filled. Nor
+/// Checks what this node's own state says of its disk; the others have the last word, since the state may be that of a
+/// replay that was cut short. A state without members says nothing: it is yet to be filled. Nor
 /// does one in which this node is no member any more: it may have been let in again since, or its vote may still be
 /// needed to take its vote away.
 ///

@@ -4,9 +4,12 @@
 //! the one that was let in. Neither learns that from its own state. Both may ask as anybody may: over a connection of
 //! its own to each node, with this node's signature, answered by the colony's coordinator and so never from an old state.
 //!
+//! A node that was away for long may know none of those who keep the colony now, and would take its coordinator for a
+//! stranger: the answer tells who they are, too.
+//!
 //! What may never happen: silence taken for an answer; a node that others still count as a voter told to go.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use colony_protocol::{
     identity::{Identity, SecretKey},
@@ -44,9 +47,18 @@ pub(crate) struct Probe {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// This node, on this disk, belongs to the colony: they will speak to it again.
-    Stays,
+    Stays(Roll),
     /// It does not take part any more, and they do without it.
     Goes(NotLetIn),
+}
+
+/// Who keeps the colony, as its coordinator said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Roll {
+    /// Its nodes.
+    pub(crate) nodes: BTreeSet<Identity>,
+    /// The entry that was applied then: whoever has it knows by itself. None if that was not said.
+    pub(crate) as_of: u64,
 }
 
 impl Probe {
@@ -71,13 +83,19 @@ impl Probe {
 
     async fn ask_one(&self, client: &Client, me: &Identity) -> Option<Verdict> {
         let verdict = judge(me, self.store, client.query(&Query::Members).await)?;
-        if verdict != Verdict::Goes(NotLetIn::NoMember { why: SENT_AWAY }) {
+        if matches!(verdict, Verdict::Goes(NotLetIn::OtherDisk { .. })) {
             return Some(verdict);
         }
-        match client.query(&Query::Status).await {
+        match (client.query(&Query::Status).await, verdict) {
+            (Ok(Answer::Status(status)), Verdict::Stays(roll)) => {
+                Some(Verdict::Stays(Roll { as_of: status.applied, ..roll }))
+            }
+            (_, Verdict::Stays(roll)) => Some(Verdict::Stays(roll)),
             // Its vote is still needed to take its vote away.
-            Ok(Answer::Status(status)) if status.voters.contains(me) => Some(Verdict::Stays),
-            Ok(Answer::Status(_)) => Some(verdict),
+            (Ok(Answer::Status(status)), _) if status.voters.contains(me) => {
+                Some(Verdict::Stays(Roll::default()))
+            }
+            (Ok(Answer::Status(_)), verdict) => Some(verdict),
             _ => None,
         }
     }
@@ -90,9 +108,13 @@ const SENT_AWAY: &str = "it was removed, or left, or its time is over";
 fn judge(me: &Identity, store: StoreId, answer: Result<Answer, ClientError>) -> Option<Verdict> {
     match answer {
         Ok(Answer::Members(views)) => {
-            let row = views.into_iter().map(|view| view.member).find(|member| member.id == *me)?;
-            Some(match check_row(&row, store) {
-                Ok(()) => Verdict::Stays,
+            let row = views.iter().map(|view| &view.member).find(|member| member.id == *me)?;
+            Some(match check_row(row, store) {
+                Ok(()) => {
+                    let members = views.iter().map(|view| &view.member);
+                    let nodes = members.filter(|member| member.is_active_node()).map(|member| member.id);
+                    Verdict::Stays(Roll { nodes: nodes.collect(), as_of: 0 })
+                }
                 Err(NotLetIn::NoMember { .. }) => Verdict::Goes(NotLetIn::NoMember { why: SENT_AWAY }),
                 Err(other) => Verdict::Goes(other),
             })

@@ -8,6 +8,7 @@ use colony_protocol::{
     model::member::{Member, Role},
 };
 use colony_store::{MemberId, MemberInfo};
+use openraft::CommittedLeaderId;
 
 use super::plan::{Seats, Wanted};
 use crate::consensus::Metrics;
@@ -38,8 +39,10 @@ pub(super) fn seats(metrics: &Metrics) -> Seats {
     let membership = stored.membership();
     // Both are in the log: what is applied up to there is committed. And whoever begins to coordinate first makes an
     // entry of its own final, so that what it finds in its log is known to be.
+    let office = CommittedLeaderId::new(metrics.current_term, metrics.id);
     let settled = metrics.last_applied.is_some_and(|applied| {
-        let own = applied.leader_id.term == metrics.current_term;
+        // A term may see a second coordinator: it must not take the first one's entries for its own.
+        let own = applied.leader_id == office;
         own && stored.log_id().is_some_and(|log_id| log_id.index <= applied.index)
     });
     Seats {

@@ -20,7 +20,7 @@ use colony_store::{ColonyView, MemberInfo, Store};
 use tokio::sync::watch;
 
 use super::{
-    colleague::{Glue, Heard},
+    colleague::{Glue, Heard, Told},
     config::{ColonyConfig, Founding, KnownPeer, StartError},
     founding,
     neighbours::Neighbours,
@@ -33,7 +33,7 @@ use crate::{
     consensus::{Consensus, ELECTION_PATIENCE, ProposeError, Setup, Timing},
     coordinator::{Coordinator, Events},
     discovery::{Discovery, Publisher, Publishing},
-    membership::{Keeper, Parts, disk, probe::Probe},
+    membership::{Keeper, Parts, probe::Probe},
     net::{Multiaddr, PeerId, gossip},
     peers::Peers,
     query::Desk,
@@ -107,7 +107,6 @@ impl Replica {
         let published = Arc::clone(&events);
         let parts =
             ground.store.open_colony(config.id, Arc::new(move |news: &[_]| published.publish(news))).await?;
-        disk::check_disk(&*parts.view.colony()?, &ground.identity, ground.store.id())?;
         let (view, runtime) = (parts.view, ground.runtime.clone());
         let consensus = Consensus::start(ground.setup(config), parts.log, parts.machine, runtime.clone())
             .await
@@ -151,7 +150,7 @@ impl Replica {
             known: Arc::clone(&known),
             ended: Arc::default(),
         };
-        let heard = Heard::new(runtime.clone());
+        let (heard, told) = (Heard::new(runtime.clone()), Told::default());
         ground.peers.serve(
             config.id,
             Arc::new(Glue {
@@ -160,6 +159,7 @@ impl Replica {
                 consensus,
                 view: view.clone(),
                 known: Arc::clone(&known),
+                told: told.clone(),
                 heard: heard.clone(),
                 service: ground.service.clone(),
             }),
@@ -185,6 +185,7 @@ impl Replica {
             peers: ground.peers.clone(),
             me: ground.identity,
             heard,
+            told,
             probe: Probe {
                 colony: config.id,
                 key: ground.key.clone(),

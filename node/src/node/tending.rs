@@ -6,7 +6,8 @@
 //!
 //! What may never happen: a node that ends its part because of something it only passes through. A new replica replays
 //! the colony's history, in which it may have been sent away and let in again; so it looks a second time. And one that
-//! starts with a state in which it was sent away may come with a new ticket; so it asks before it believes that.
+//! starts with a state in which it was sent away, or was let in on another disk, may have come with a new ticket since and
+//! been stopped in the middle of the replay; so it asks before it believes that.
 
 use std::time::Duration;
 
@@ -19,10 +20,16 @@ use colony_protocol::{
 use colony_store::{ColonyView, MemberInfo};
 use tokio::sync::watch;
 
-use super::{colleague::Heard, replica::Replica};
+use super::{
+    colleague::{Heard, Told},
+    replica::Replica,
+};
 use crate::{
     consensus::{Standing, Timing},
-    membership::probe::{Probe, Verdict},
+    membership::{
+        disk::check_disk,
+        probe::{Probe, Verdict},
+    },
     peers::Peers,
     runtime::Runtime,
 };
@@ -47,6 +54,8 @@ pub(super) struct Tending {
     pub(super) me: Identity,
     /// When a coordinator was last heard.
     pub(super) heard: Heard,
+    /// Whom this node was told about.
+    pub(super) told: Told,
     /// Asks the others.
     pub(super) probe: Probe,
     /// How far the members are from each other.
@@ -63,6 +72,11 @@ impl Tending {
         // What it was sent away from before this start may be over.
         let mut returns = self.farewell().is_some();
         let mut pause = ASK_AGAIN;
+        if !self.is_on_its_disk()
+            && let Some(Verdict::Goes(why)) = self.ask(&mut standing).await
+        {
+            return self.end(&why.to_string()).await;
+        }
         loop {
             news.mark_unchanged();
             roles.mark_unchanged();
@@ -73,7 +87,7 @@ impl Tending {
                 Some(_) if !returns => {
                     self.runtime.sleep(SECOND_LOOK).await;
                     let Some(why) = self.farewell() else { continue };
-                    if self.ask(&mut standing).await != Some(Verdict::Stays) {
+                    if !matches!(self.ask(&mut standing).await, Some(Verdict::Stays(_))) {
                         return self.end(&format!("{why}; ask another of its nodes")).await;
                     }
                     returns = true;
@@ -92,10 +106,12 @@ impl Tending {
                         pause = ASK_AGAIN;
                         continue;
                     }
-                    if let Some(Verdict::Goes(why)) = self.ask(&mut standing).await {
-                        return self.end(&why.to_string()).await;
-                    }
-                    pause = pause.saturating_mul(2).min(ASK_AGAIN_MAX);
+                    pause = match self.ask(&mut standing).await {
+                        Some(Verdict::Goes(why)) => return self.end(&why.to_string()).await,
+                        // There is a coordinator, and it should be heard soon.
+                        Some(Verdict::Stays(_)) => ASK_AGAIN,
+                        None => pause.saturating_mul(2).min(ASK_AGAIN_MAX),
+                    };
                 }
             }
         }
@@ -112,6 +128,11 @@ impl Tending {
         })
     }
 
+    /// Whether this node's own state has nothing against its disk.
+    fn is_on_its_disk(&self) -> bool {
+        self.view.colony().is_ok_and(|colony| check_disk(&colony, &self.me, self.probe.store).is_ok())
+    }
+
     /// Whether no coordinator has spoken to this node for long, and it is none itself.
     fn is_forlorn(&self) -> bool {
         let coordinator = self.replica.consensus.standing().borrow().coordinator;
@@ -126,11 +147,15 @@ impl Tending {
     /// Asks all who may know, unless the engine ends meanwhile.
     async fn ask(&self, standing: &mut watch::Receiver<Standing>) -> Option<Verdict> {
         let nodes = self.colleagues();
-        tokio::select! {
+        let verdict = tokio::select! {
             biased;
             _ = standing.wait_for(|standing| standing.ended.is_some()) => None,
             verdict = self.probe.ask(&nodes) => verdict,
+        };
+        if let Some(Verdict::Stays(roll)) = &verdict {
+            self.told.learn(roll.clone());
         }
+        verdict
     }
 
     /// Those who replicate, or whom this node was told about when it joined.

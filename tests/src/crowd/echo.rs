@@ -66,8 +66,11 @@ async fn submit(door: &Raw, request: &[u8]) -> Option<Result<Vec<ProcessId>, Ref
     let outcome = door.call(request.to_vec(), ATTEMPT).await.ok()?;
     match rpc::decode_outcome(&outcome).ok()? {
         Ok(Response::Reply(Reply::Submitted(ids))) => Some(Ok(ids)),
-        // A node whose disk failed cannot say what became of it; another node can.
-        Ok(_) | Err(Refusal::Unavailable(_) | Refusal::Busy(_) | Refusal::Storage(_)) => None,
+        // A node whose disk failed, or that has left the colony, cannot say what became of it; another node can.
+        Ok(_)
+        | Err(Refusal::Unavailable(_) | Refusal::Busy(_) | Refusal::Storage(_) | Refusal::Envelope(_)) => {
+            None
+        }
         Err(refusal) => Some(Err(refusal)),
     }
 }

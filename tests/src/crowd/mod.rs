@@ -239,7 +239,12 @@ pub const fn is_maybe(error: &ClientError) -> bool {
         error,
         ClientError::Transport(_)
             | ClientError::Refused(
-                Refusal::Unavailable(_) | Refusal::Busy(_) | Refusal::Replayed | Refusal::Envelope(_)
+                Refusal::Unavailable(_)
+                    | Refusal::Busy(_)
+                    | Refusal::Replayed
+                    | Refusal::Envelope(_)
+                    // Of a node that cannot say what became of it.
+                    | Refusal::Storage(_)
             )
     )
 }
