@@ -13,7 +13,7 @@ use colony_node::{
     client::{Client, Remote},
     consensus::Timing,
     membership::join::{Joined, Joining, join},
-    net::{Multiaddr, peer_of},
+    net::{Multiaddr, PeerId, peer_of},
     node::{ColonyConfig, Data, DiskSource, Founding, KnownPeer, Node, NodeConfig, StartError},
 };
 use colony_protocol::{
@@ -112,6 +112,10 @@ pub struct Seat {
     pub clock: Arc<Mutex<Clock>>,
     /// Whether the colony was opened on its disk.
     pub is_open: bool,
+    /// How often it was given an empty disk.
+    pub wipes: u64,
+    /// Whom it was told to ask when it joined.
+    peers: Vec<KnownPeer>,
     key: SecretKey,
     chance: Chance,
     running: Option<(Machine, Node)>,
@@ -134,6 +138,12 @@ impl Seat {
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.key.identity()
+    }
+
+    /// Who it is on the network.
+    #[must_use]
+    pub fn peer(&self) -> Option<PeerId> {
+        peer_of(&self.key.public_key())
     }
 
     /// What it says of the colony.
@@ -167,6 +177,8 @@ pub struct Colony {
     timing: Timing,
     log_kept: u64,
     tickets: u64,
+    /// How many nodes are to vote.
+    voters: usize,
     clients: u8,
 }
 
@@ -188,6 +200,8 @@ impl Colony {
                 disk: Disk::new(1_000_000 + number as u64, trace.clone(), chance.split()),
                 clock: Arc::default(),
                 is_open: false,
+                wipes: 0,
+                peers: Vec::new(),
                 key: SecretKey::derive(format!("emulated node {number}").as_bytes()),
                 chance: chance.split(),
                 running: None,
@@ -195,7 +209,7 @@ impl Colony {
         };
         let seats = (0..nodes).map(seat).collect();
         let begin = Instant::now();
-        Self { seats, network, trace, begin, chance, timing, log_kept, tickets: 0, clients: 0 }
+        Self { seats, network, trace, begin, chance, timing, log_kept, tickets: 0, voters: 0, clients: 0 }
     }
 
     /// Founds the colony on the first node and lets all others vote.
@@ -203,6 +217,7 @@ impl Colony {
     /// # Errors
     /// [`Stuck`]: nothing is broken yet, so none may occur.
     pub async fn found(&mut self, voters: usize) -> Result<(), Stuck> {
+        self.voters = voters;
         let founding = Founding {
             owner: owner(),
             name: Name::cut("emulated"),
@@ -262,14 +277,16 @@ impl Colony {
             KnownPeer { key: MemberKey::of(&self.seats[0].key), addresses: vec![self.seats[0].listens()] };
         let config = ColonyConfig { id: colony(), found: None, peers: vec![peer] };
         node.open_colony(&config).await.map_err(|error| refused("opening the colony")(error.to_string()))?;
-        self.seats[number].is_open = true;
+        let seat = &mut self.seats[number];
+        seat.is_open = true;
+        seat.peers = config.peers;
         Ok(())
     }
 
     /// Starts a node on what its disk holds.
     pub async fn start(&mut self, number: usize) -> Started {
         let colonies = if self.seats[number].is_open {
-            vec![ColonyConfig { id: colony(), found: None, peers: Vec::new() }]
+            vec![ColonyConfig { id: colony(), found: None, peers: self.seats[number].peers.clone() }]
         } else {
             Vec::new()
         };
@@ -362,6 +379,7 @@ impl Colony {
         self.crash(number, true).await;
         let seat = &mut self.seats[number];
         seat.disk.wipe();
+        seat.wipes += 1;
         seat.is_open = false;
         true
     }
@@ -409,10 +427,13 @@ impl Colony {
             executor: None,
         };
         let joined: Joined = timeout(DECIDE, join(joining, &runtime)).await.ok()?.ok()?;
-        let opened = timeout(PATIENCE, node.open_colony(&joined.colony_config())).await.ok()?;
+        let config = joined.colony_config();
+        let opened = timeout(PATIENCE, node.open_colony(&config)).await.ok()?;
         self.trace.note(format_args!("node {number} joined: {opened:?}"));
         opened.ok()?;
-        self.seats[number].is_open = true;
+        let seat = &mut self.seats[number];
+        seat.is_open = true;
+        seat.peers = config.peers;
         Some(())
     }
 
@@ -433,7 +454,8 @@ impl Colony {
         Door { client, raw: remote }
     }
 
-    fn client_machine(&mut self) -> Machine {
+    /// A machine without a disk, for somebody who is no node.
+    pub fn client_machine(&mut self) -> Machine {
         self.clients += 1;
         let address = client_address(self.clients);
         let chance = self.chance.split();
@@ -447,6 +469,16 @@ impl Colony {
         let known =
             self.seats.iter().enumerate().filter_map(|(number, seat)| Some((leads(seat)?.term, number)));
         known.max().map(|(_, number)| number)
+    }
+
+    /// Whether as many nodes vote as at the begin, each with a disk of this colony, as far as the coordinator knows.
+    #[must_use]
+    pub fn has_all_voters(&self) -> bool {
+        let Some(status) = self.coordinator().and_then(|number| self.seats[number].status()) else {
+            return false;
+        };
+        let votes = |seat: &&Seat| status.voters.contains(&seat.identity());
+        self.seats.iter().all(|seat| seat.is_open) && self.seats.iter().filter(votes).count() >= self.voters
     }
 
     /// Sets a clock right.

@@ -5,6 +5,7 @@ mod colony;
 mod disk;
 mod entropy;
 mod faults;
+mod guest;
 mod hunt;
 mod machine;
 mod mutants;
@@ -16,6 +17,7 @@ mod report;
 mod run;
 mod trace;
 mod weather;
+mod weavers;
 
 use std::{process::ExitCode, str::FromStr};
 

@@ -1,7 +1,7 @@
 //! Deliberate bugs in the shipped crates, one at a time, by name. `../MUTANTS.md` says what catches them.
 
 /// All of them, with faults under which they show.
-pub const ALL: [(&str, &str); 28] = [
+pub const ALL: [(&str, &str); 30] = [
     ("acknowledge-before-the-commit", "power-cut"),
     ("apply-what-expired", "split,leader-isolated"),
     ("archive-nothing", "restart"),
@@ -14,7 +14,9 @@ pub const ALL: [(&str, &str); 28] = [
     ("forget-requests", "storm,crash"),
     ("forget-the-holder", "storm"),
     ("forget-the-vote", "crash,power-cut"),
+    ("go-on-in-office", "crash,restart"),
     ("grant-for-ever", "clients-cut"),
+    ("hear-no-newcomer", "membership,clock-jump,disk-error"),
     ("ignore-the-fencing-token", "clients-cut"),
     ("ignore-the-holder", "clients-cut"),
     ("keep-what-was-cut", "leader-isolated,crash"),

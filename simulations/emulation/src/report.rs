@@ -32,8 +32,8 @@ pub struct Report {
     pub wall: Duration,
     /// The timeline, if it was asked for.
     pub lines: Vec<String>,
-    /// Acknowledged items, entries of the log that were played again, unanswered calls.
-    pub work: [u64; 3],
+    /// Acknowledged items and workflows, entries of the log that were played again, unanswered calls.
+    pub work: [u64; 4],
 }
 
 impl Report {
@@ -47,11 +47,11 @@ impl Report {
             self.exercised.iter().map(|(name, count)| format!("{name}:{count}")).collect();
         let faults = if faults.is_empty() { "none".to_owned() } else { faults.join(",") };
         let verdict = if self.broken.is_empty() { "ok" } else { "FAILED" };
-        let [items, entries, maybes] = self.work;
+        let [items, workflows, entries, maybes] = self.work;
         writeln!(
             out,
-            "seed={} nodes={} steps={} faults={faults} items={items} entries={entries} unanswered={maybes} \
-             virtual={:.1}s wall={:.1}s trace={:016x} {verdict}",
+            "seed={} nodes={} steps={} faults={faults} items={items} workflows={workflows} entries={entries} \
+             unanswered={maybes} virtual={:.1}s wall={:.1}s trace={:016x} {verdict}",
             self.plan.seed,
             self.plan.nodes,
             self.steps,

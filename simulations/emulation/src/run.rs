@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::{
     colony::{Colony, Stuck},
     entropy,
+    guest::Guest,
     network::Network,
     oracle::{self, Watch},
     panics,
@@ -16,10 +17,13 @@ use crate::{
     report::Report,
     trace::Trace,
     weather::Weather,
+    weavers::{Weavers, Woven},
 };
 
-/// How often the weather and the watch are looked at.
+/// How often the weather is looked at, and who waits for the colony looks again.
 const TICK: Duration = Duration::from_millis(10);
+/// How often nodes are asked what they say of themselves: the answer counts much.
+const WATCH: Duration = Duration::from_millis(50);
 /// G9: how long a colony may take to serve again when nothing is broken any more.
 const SERVES_AGAIN: Duration = Duration::from_secs(10);
 /// How long faults go on at most: a colony that is never given time makes few steps.
@@ -55,7 +59,7 @@ pub fn run(plan: &Plan, is_told: bool, mutant: Option<&str>) -> Report {
         elapsed: Duration::ZERO,
         wall: Duration::ZERO,
         lines: Vec::new(),
-        work: [0; 3],
+        work: [0; 4],
     };
     if let Some(name) = mutant {
         if let Err(error) = crate::mutants::switch_on(name) {
@@ -97,27 +101,41 @@ async fn live(plan: &Plan, trace: &Trace, report: &mut Report) -> Result<(), Stu
     register(&probe, MIX, 1).await?;
     trace.note(format_args!("the crowd begins"));
     let crowd = Crowd::start(&doors, MIX, 1, &record, &mut crowds);
+    let guest = Guest::start(&mut colony, &probe.client).await?;
+    let woven = Woven::default();
+    let weavers = Weavers::start(&doors, 1, Some(&woven), &mut crowds);
     let mut watch = Watch::default();
 
     let mut weather = Weather::new(&plan.faults, chance.split());
     let storm = Instant::now();
+    let mut looked = storm;
     while (trace.steps() < plan.steps || !weather.struck_all()) && storm.elapsed() < STORM_MAX {
         sleep(TICK).await;
         weather.tick(&mut colony).await;
-        watch.look(&colony, &mut report.broken);
+        if looked.elapsed() >= WATCH {
+            looked = Instant::now();
+            watch.look(&colony, &mut report.broken);
+        }
     }
     weather.clear(&mut colony).await?;
     trace.note(format_args!("all is healed"));
     serves_again(&mut colony, &mut watch, &record, report).await;
+    guest.called(&mut report.broken).await;
+    guest.found(&mut report.broken).await;
+    guest.stop().await;
+    trace.note(format_args!("a guest was called, and has found the colony"));
     if timeout(DRAIN, crowd.stop()).await.is_err() {
         report.broken.push("calls under way have not come to their end".to_owned());
     }
+    timeout(DRAIN, weavers.stop()).await.map_err(|_| Stuck::Slow("the end of weaving".to_owned()))?;
     trace.note(format_args!("the crowd has stopped"));
     converge(&colony, &mut watch, report).await;
 
     register(&probe, Mix::DRAIN, 2).await?;
     let drainers = Crowd::start(&doors, Mix::DRAIN, 2, &record, &mut crowds);
+    let weavers = Weavers::start(&doors, 2, None, &mut crowds);
     drain(&probe, report).await;
+    timeout(DRAIN, weavers.stop()).await.map_err(|_| Stuck::Slow("the end of weaving".to_owned()))?;
     timeout(DRAIN, drainers.stop()).await.map_err(|_| Stuck::Slow("the end of calls".to_owned()))?;
     let seen = crowd::record_end(&probe.client, &record).await;
     seen.map_err(|error| Stuck::Refused { what: "looking at everything", why: error.to_string() })?;
@@ -125,19 +143,26 @@ async fn live(plan: &Plan, trace: &Trace, report: &mut Report) -> Result<(), Stu
     trace.note(format_args!("everything is judged"));
     oracle::replicas(&colony, &mut report.broken).await;
     oracle::history(&record, &mut report.broken);
+    oracle::workflows(&probe.client, &woven, &mut report.broken).await;
     for number in 0..colony.seats.len() {
         colony.crash(number, true).await;
     }
     let entries = oracle::logs(&colony, &watch, &mut report.broken).await;
     report.exercised = weather.exercised(&mut report.broken);
     let observed = record.observed();
-    report.work = [observed.items_acknowledged() as u64, entries, observed.maybes()];
+    let workflows = woven.all().len() as u64;
+    report.work = [observed.items_acknowledged() as u64, workflows, entries, observed.maybes()];
     Ok(())
 }
 
 async fn register(door: &Door, mix: Mix, generation: u64) -> Result<(), Stuck> {
     let registered = Crowd::register(&door.client, mix, generation).await;
-    registered.map_err(|error| Stuck::Refused { what: "adding a crowd", why: error.to_string() })
+    let refused = |error: colony_node::client::ClientError| Stuck::Refused {
+        what: "adding a crowd",
+        why: error.to_string(),
+    };
+    registered.map_err(refused)?;
+    Weavers::register(&door.client, generation).await.map_err(refused)
 }
 
 /// G9: when nothing is broken any more, a submit is acknowledged in time.

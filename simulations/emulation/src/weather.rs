@@ -64,6 +64,8 @@ pub struct Weather {
     armed: BTreeSet<usize>,
     /// The node whose store may be damaged.
     suspect: Option<usize>,
+    /// The node that is sent away, until it is back.
+    leaving: Option<usize>,
     broken: Vec<String>,
 }
 
@@ -79,6 +81,7 @@ impl Weather {
             counts: BTreeMap::new(),
             armed: BTreeSet::new(),
             suspect: None,
+            leaving: None,
             broken: Vec::new(),
         }
     }
@@ -360,11 +363,13 @@ impl Weather {
         }
     }
 
-    /// Sends a node away; it comes back later with an empty disk. One at a time: the others must be enough.
+    /// Sends a node away; it comes back later with an empty disk. One at a time, and only once the one before votes again:
+    /// the others must be a majority.
     async fn send_away(&mut self, colony: &mut Colony, kind: Kind, number: usize) {
-        if colony.seats.iter().any(|seat| !seat.is_open) || self.suspect.is_some() {
+        if self.leaving.is_some() || !colony.has_all_voters() {
             return;
         }
+        self.leaving = Some(number);
         if kind == Kind::BitFlip {
             colony.crash(number, false).await;
             let place = colony.seats[number].disk.flip();
@@ -394,6 +399,7 @@ impl Weather {
             return;
         }
         if colony.join(number, Role::Voter).await.is_some() {
+            self.leaving = None;
             self.count(kind);
         } else {
             self.later(500, 2_000, End::Join(kind, number));

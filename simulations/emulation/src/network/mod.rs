@@ -75,7 +75,8 @@ struct Backlog {
 struct Pipe {
     from: Ipv4Addr,
     to: Ipv4Addr,
-    chunks: VecDeque<(Instant, Vec<u8>)>,
+    /// What is on its way: when it arrives, and how much of it was read.
+    chunks: VecDeque<(Instant, Vec<u8>, usize)>,
     queued: usize,
     /// When the last of it arrives.
     last: Instant,

@@ -36,7 +36,7 @@ impl Half {
         if pipe.broken {
             return Taken::Done(Err(reset()));
         }
-        let (from, to, next) = (pipe.from, pipe.to, pipe.chunks.front().map(|(at, _)| *at));
+        let (from, to, next) = (pipe.from, pipe.to, pipe.chunks.front().map(|(at, ..)| *at));
         let now = Instant::now();
         let passes = next.is_none_or(|at| at > now) && !pipe.ended || hub.passes(from, to);
         let trace = hub.trace.clone();
@@ -46,15 +46,15 @@ impl Half {
             return Taken::Later(None);
         }
         match pipe.chunks.front_mut() {
-            Some((at, _)) if *at > now => Taken::Later(Some(*at)),
-            Some((_, bytes)) => {
-                let count = bytes.len().min(out.len());
-                out[..count].copy_from_slice(&bytes[..count]);
-                trace.step(self.reads, &bytes[..count]);
-                if count == bytes.len() {
+            Some((at, ..)) if *at > now => Taken::Later(Some(*at)),
+            Some((_, bytes, read)) => {
+                let rest = &bytes[*read..];
+                let count = rest.len().min(out.len());
+                out[..count].copy_from_slice(&rest[..count]);
+                trace.step(self.reads, &rest[..count]);
+                *read += count;
+                if *read == bytes.len() {
                     pipe.chunks.pop_front();
-                } else {
-                    bytes.drain(..count);
                 }
                 pipe.queued -= count;
                 if let Some(writer) = pipe.writer.take() {
@@ -121,7 +121,7 @@ impl AsyncWrite for Half {
         let at = pipe.last.max(Instant::now() + takes) + passing;
         pipe.last = at;
         pipe.queued += count;
-        pipe.chunks.push_back((at, bytes[..count].to_vec()));
+        pipe.chunks.push_back((at, bytes[..count].to_vec(), 0));
         if let Some(reader) = pipe.reader.take() {
             reader.wake();
         }

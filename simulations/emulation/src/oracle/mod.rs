@@ -5,9 +5,10 @@
 
 mod commit_stays;
 mod logs_agree;
-mod one_leader_a_term;
+mod offices_in_order;
 mod replay;
 mod replicas_agree;
+mod workflows;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use crate::{
 };
 
 pub use replicas_agree::replicas;
+pub use workflows::workflows;
 
 /// An entry of the log.
 pub type Entry = openraft::Entry<Types>;
@@ -30,7 +32,7 @@ pub type Entry = openraft::Entry<Types>;
 /// Looks at nodes while they run.
 #[derive(Debug, Default)]
 pub struct Watch {
-    leaders: one_leader_a_term::OneLeaderATerm,
+    offices: offices_in_order::OfficesInOrder,
     commits: commit_stays::CommitStays,
 }
 
@@ -39,7 +41,7 @@ impl Watch {
     pub fn look(&mut self, colony: &Colony, broken: &mut Vec<String>) {
         for seat in &colony.seats {
             if let Some(status) = seat.status() {
-                self.leaders.observe(seat, &status, broken);
+                self.offices.observe(seat, &status, broken);
                 self.commits.observe(&status);
             }
         }
