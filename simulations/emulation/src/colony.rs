@@ -112,8 +112,8 @@ pub struct Seat {
     pub clock: Arc<Mutex<Clock>>,
     /// Whether the colony was opened on its disk.
     pub is_open: bool,
-    /// How often it was given an empty disk.
-    pub wipes: u64,
+    /// How often it was started.
+    pub starts: u64,
     /// Whom it was told to ask when it joined.
     peers: Vec<KnownPeer>,
     key: SecretKey,
@@ -200,7 +200,7 @@ impl Colony {
                 disk: Disk::new(1_000_000 + number as u64, trace.clone(), chance.split()),
                 clock: Arc::default(),
                 is_open: false,
-                wipes: 0,
+                starts: 0,
                 peers: Vec::new(),
                 key: SecretKey::derive(format!("emulated node {number}").as_bytes()),
                 chance: chance.split(),
@@ -295,6 +295,7 @@ impl Colony {
 
     async fn start_with(&mut self, number: usize, colonies: Vec<ColonyConfig>) -> Started {
         let seat = &mut self.seats[number];
+        seat.starts += 1;
         let clock = Arc::clone(&seat.clock);
         let (disk, chance) = (seat.disk.clone(), seat.chance.split());
         let machine =
@@ -379,7 +380,6 @@ impl Colony {
         self.crash(number, true).await;
         let seat = &mut self.seats[number];
         seat.disk.wipe();
-        seat.wipes += 1;
         seat.is_open = false;
         true
     }

@@ -1,8 +1,8 @@
 //! A guest of the network: an executor's endpoint that keeps no replica, hears announcements, and looks the colony up.
 //!
 //! It is there through all faults. Its executor never asks unless it is called, so its work is done only where an
-//! announcement is heard (`called`); and in the end the colony is looked up by its id alone (`found`). Half a minute is what a
-//! search may take.
+//! announcement is heard (`called`). In the end somebody who was never there looks the colony up by its id alone
+//! (`found`); half a minute is what a search may take.
 
 use std::time::Duration;
 
@@ -106,16 +106,18 @@ impl Guest {
         }
     }
 
-    /// Discovery: who knows the colony's id finds it, and its nodes.
-    pub async fn found(&self, broken: &mut Vec<String>) {
-        match timeout(FOUND, self.endpoint.find(&colony())).await {
-            Ok(Ok(found)) if found.nodes.is_empty() => {
-                broken.push("discovery: the colony is found, but none of its nodes".to_owned());
-            }
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => broken.push(format!("discovery: {error}")),
-            Err(_) => broken.push(format!("discovery: no answer within {FOUND:?}")),
+    /// Discovery: who knows the colony's id, and any of its nodes, finds it and the others.
+    pub async fn found(colony: &mut Colony, broken: &mut Vec<String>) {
+        let machine = colony.client_machine();
+        let bootstrap = colony.seats.iter().map(|seat| seat.listens()).collect();
+        let discovery = Settings { bootstrap, lab: true, guest: true, ..Settings::default() };
+        let config =
+            EndpointConfig { key: SecretKey::derive(b"emulated finder"), listen: Vec::new(), discovery };
+        match Endpoint::start(config, machine.runtime()).await {
+            Ok(endpoint) => look_up(&endpoint, broken).await,
+            Err(error) => broken.push(format!("discovery: no endpoint: {error}")),
         }
+        machine.kill().await;
     }
 
     /// Goes.
@@ -123,6 +125,17 @@ impl Guest {
         self.stop.cancel();
         self.machine.kill().await;
         drop(self.endpoint);
+    }
+}
+
+async fn look_up(endpoint: &Endpoint, broken: &mut Vec<String>) {
+    match timeout(FOUND, endpoint.find(&crate::colony::colony())).await {
+        Ok(Ok(found)) if found.nodes.is_empty() => {
+            broken.push("discovery: the colony is found, but none of its nodes".to_owned());
+        }
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => broken.push(format!("discovery: {error}")),
+        Err(_) => broken.push(format!("discovery: no answer within {FOUND:?}")),
     }
 }
 

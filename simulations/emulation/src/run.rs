@@ -121,8 +121,8 @@ async fn live(plan: &Plan, trace: &Trace, report: &mut Report) -> Result<(), Stu
     trace.note(format_args!("all is healed"));
     serves_again(&mut colony, &mut watch, &record, report).await;
     guest.called(&mut report.broken).await;
-    guest.found(&mut report.broken).await;
     guest.stop().await;
+    Guest::found(&mut colony, &mut report.broken).await;
     trace.note(format_args!("a guest was called, and has found the colony"));
     if timeout(DRAIN, crowd.stop()).await.is_err() {
         report.broken.push("calls under way have not come to their end".to_owned());

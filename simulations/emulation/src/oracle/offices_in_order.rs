@@ -1,9 +1,9 @@
 //! No node goes back to a term, or to a coordinator of it, that it has left (Raft, "election safety", as openraft 0.9 keeps it).
 //!
 //! In Raft a term has one leader. openraft's default is weaker: a term may see a second leader, whose id must then be
-//! greater, and who has deposed the first with a quorum. So the pairs of term and id are what grows, for each node and
-//! across its crashes, since a vote is synced before it counts; between nodes, who was deposed may learn of it late. That
-//! the entries of such leaders follow each other in the log is looked at by `logs_agree`.
+//! greater, and who has deposed the first with a quorum. So the pairs of term and id are what grows, for each run of a node: what
+//! it says before its vote is synced may be gone after a crash, and between nodes, who was deposed may learn of it late.
+//! That the entries of such leaders follow each other in the log is looked at by `logs_agree`.
 
 use std::collections::BTreeMap;
 
@@ -17,14 +17,14 @@ type Office = (u64, Option<Identity>);
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct OfficesInOrder {
-    /// By node and by its disk: an empty one has forgotten.
+    /// By node, and by how often it was started.
     known: BTreeMap<(Identity, u64), Office>,
 }
 
 impl OfficesInOrder {
     /// A node says which term it is in, and who coordinates.
     pub(super) fn observe(&mut self, seat: &Seat, status: &Status, broken: &mut Vec<String>) {
-        let known = self.known.entry((seat.identity(), seat.wipes)).or_default();
+        let known = self.known.entry((seat.identity(), seat.starts)).or_default();
         let now = (status.term, status.coordinator);
         if now.0 < known.0 {
             broken.push(format!(
