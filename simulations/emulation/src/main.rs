@@ -25,6 +25,9 @@ use clap::Parser;
 
 use crate::{faults::Kind, plan::Plan};
 
+/// As much as a process's first thread has.
+const STACK: usize = 8 * 1024 * 1024;
+
 /// Runs whole colonies of real nodes in virtual time and checks what must hold.
 #[derive(Parser, Debug, Clone)]
 struct Args {
@@ -107,6 +110,17 @@ fn one(args: &Args) -> ExitCode {
         }
     };
     let plan = Plan::of(args.seed, args.steps, args.nodes, faults);
-    let report = run::run(&plan, args.trace, args.mutant.as_deref());
-    report.show(args)
+    // On a thread of its own, with hash maps whose keys follow from the seed: the log and the arguments have drawn before.
+    let run = || run::run(&plan, args.trace, args.mutant.as_deref());
+    let ran = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, run);
+        thread.map_err(|error| error.to_string())?.join().map_err(|_| "it panicked".to_owned())
+    });
+    match ran {
+        Ok(report) => report.show(args),
+        Err(why) => {
+            eprintln!("the run has no end: {why}");
+            ExitCode::FAILURE
+        }
+    }
 }
