@@ -71,7 +71,7 @@ impl Tending {
         let mut roles = self.replica.consensus.roles();
         // What it was sent away from before this start may be over.
         let mut returns = self.farewell().is_some();
-        let mut pause = ASK_AGAIN;
+        let (mut pause, mut asked) = (ASK_AGAIN, self.runtime.elapsed());
         if !self.is_on_its_disk()
             && let Some(Verdict::Goes(why)) = self.ask(&mut standing).await
         {
@@ -95,25 +95,31 @@ impl Tending {
                 Some(_) => {}
                 None => returns = false,
             }
-            let ask_after = if self.is_forlorn() { pause } else { self.patience() };
+            let since = self.runtime.elapsed().saturating_sub(asked);
+            let wait = if self.is_forlorn() { pause.saturating_sub(since) } else { self.patience() };
             tokio::select! {
                 biased;
                 changed = news.changed() => if changed.is_err() { return },
                 changed = standing.changed() => if changed.is_err() { return },
                 changed = roles.changed() => if changed.is_err() { return },
-                () = self.runtime.sleep(ask_after) => {
-                    if !self.is_forlorn() {
-                        pause = ASK_AGAIN;
-                        continue;
-                    }
-                    pause = match self.ask(&mut standing).await {
-                        Some(Verdict::Goes(why)) => return self.end(&why.to_string()).await,
-                        // There is a coordinator, and it should be heard soon.
-                        Some(Verdict::Stays(_)) => ASK_AGAIN,
-                        None => pause.saturating_mul(2).min(ASK_AGAIN_MAX),
-                    };
-                }
+                () = self.runtime.sleep(wait) => {}
             }
+            if !self.is_forlorn() {
+                pause = ASK_AGAIN;
+                continue;
+            }
+            // Counted from the last time, not from the last news: one who is not heard calls one election after the other,
+            // and each is news.
+            if self.runtime.elapsed().saturating_sub(asked) < pause {
+                continue;
+            }
+            pause = match self.ask(&mut standing).await {
+                Some(Verdict::Goes(why)) => return self.end(&why.to_string()).await,
+                // There is a coordinator, and it should be heard soon.
+                Some(Verdict::Stays(_)) => ASK_AGAIN,
+                None => pause.saturating_mul(2).min(ASK_AGAIN_MAX),
+            };
+            asked = self.runtime.elapsed();
         }
     }
 
