@@ -1,9 +1,9 @@
 //! Who may do what: the owner, members, and the executor that holds a lease.
 //!
 //! The owner is the colony's own key, or the one it was changed to. Work is submitted by approved executors, users and,
-//! unlike in ColonyOS, by the owner: it could make itself a user at any time. What somebody submitted, nobody else ends
-//! or forgets, but the owner. Nodes keep a replica of everything, so they may ask questions; to
-//! submit work they need to be executors too.
+//! unlike in ColonyOS, by the owner: it could make itself a user at any time. What somebody put into the colony, work,
+//! files or snapshots, nobody else ends or forgets, but the owner. Nodes keep a replica of everything, so they may ask
+//! questions; to submit work they need to be executors too.
 
 use super::Colony;
 use crate::{
@@ -46,18 +46,23 @@ impl Colony {
         }
     }
 
-    /// Whether `by` may end or forget what somebody else's key put into the colony: its own, the owner everything. What
-    /// a key put in that is nobody's any more belongs to whoever bears its name now, having changed its key.
+    /// Whether `by` may end or forget work that somebody's key put into the colony.
     ///
     /// # Errors
     /// [`Refusal::Denied`] otherwise.
     pub fn may_end(&self, by: &Identity, initiator: &Identity, name: &str) -> Result<(), Refusal> {
         self.member(by)?;
-        let inherited = || !self.is_known(initiator) && *self.name_of(by) == *name;
-        if *by == *initiator || *by == self.owner_id() || inherited() {
+        if self.has_a_say(by, initiator, name) {
             return Ok(());
         }
         Err(Refusal::denied(*by, "only whoever submitted it, or the colony's owner, may do this"))
+    }
+
+    /// Whether a member decides about what somebody's key put into the colony: its own, the owner about everything. What a
+    /// key put in that is nobody's any more belongs to whoever bears its name now, having changed its key.
+    pub(super) fn has_a_say(&self, by: &Identity, initiator: &Identity, name: &str) -> bool {
+        let inherited = || !self.is_known(initiator) && *self.name_of(by) == *name;
+        *by == *initiator || *by == self.owner_id() || inherited()
     }
 
     /// The approved executor with this identity.

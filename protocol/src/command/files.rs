@@ -7,7 +7,8 @@ use crate::model::{
     file::{FileKey, Label, NewFile, SnapshotKey},
 };
 
-/// A change of files or snapshots. Executors, users and the owner may ask for it.
+/// A change of files or snapshots. Executors, users and the owner may ask for it; what one of them added, only it and the
+/// owner remove.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum FilesCommand {
     /// Adds a revision of a file.
@@ -38,7 +39,7 @@ pub enum FilesCommand {
         /// Which.
         snapshot: SnapshotKey,
     },
-    /// Removes all snapshots.
+    /// Removes all snapshots that the caller made; the owner: all.
     RemoveSnapshots,
 }
 

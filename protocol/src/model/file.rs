@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{FileId, Name, SnapshotId, is_default};
 use crate::{
     bounded::{List, Text},
+    identity::Identity,
     time::Timestamp,
 };
 
@@ -100,6 +101,9 @@ pub struct File {
     /// Whether it was removed, and is there only because a snapshot keeps it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub removed: bool,
+    /// Whose key added it. Nobody's, where it was added before this was written down: then the name decides.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub initiator: Identity,
 }
 
 /// A file in a listing: its newest revision.
@@ -137,6 +141,9 @@ pub struct Snapshot {
     pub added_at: Timestamp,
     /// Who made it, by name.
     pub added_by: Name,
+    /// Whose key made it; see [`File::initiator`].
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub initiator: Identity,
 }
 
 /// How somebody names a file.

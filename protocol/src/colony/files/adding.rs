@@ -1,4 +1,7 @@
 //! Files come and go.
+//!
+//! Any member may add revisions of any file: the older ones stay. Unlike in ColonyOS, only who added a revision, or the
+//! owner, takes it away; a file or a label with another's revision in it goes whole or not at all.
 
 use super::{
     super::{Call, Colony, Outbox, RowKey},
@@ -7,6 +10,7 @@ use super::{
 use crate::{
     bounded::Text,
     command::FilesCommand,
+    identity::Identity,
     model::{
         FileId,
         file::{File, FileKey, NewFile, Place},
@@ -28,15 +32,15 @@ impl Colony {
         self.member(&call.by)?;
         match command {
             FilesCommand::Add { file } => self.add_file(call, file, out),
-            FilesCommand::Remove { file } => Ok(self.remove_file(file, out)),
+            FilesCommand::Remove { file } => self.remove_file(&call.by, file, out),
             FilesCommand::RemoveLabel { label } => {
                 let numbers = self.files.below(label, None).flat_map(|(_, names)| names.values().flatten());
                 let numbers = numbers.copied().take(REMOVED_MAX).collect();
-                Ok(self.remove_revisions(numbers, out))
+                self.remove_revisions(&call.by, numbers, out)
             }
             FilesCommand::CreateSnapshot { name, label } => self.create_snapshot(call, name, label, out),
-            FilesCommand::RemoveSnapshot { snapshot } => Ok(self.remove_snapshot(snapshot, out)),
-            FilesCommand::RemoveSnapshots => Ok(self.remove_snapshots(out)),
+            FilesCommand::RemoveSnapshot { snapshot } => self.remove_snapshot(&call.by, snapshot, out),
+            FilesCommand::RemoveSnapshots => Ok(self.remove_snapshots(&call.by, out)),
         }
     }
 
@@ -50,13 +54,13 @@ impl Colony {
         let number = self.next_object();
         let id = FileId::make(&self.id, &call.by, &call.request, number);
         let added_by = self.name_of(&call.by);
-        let file = file.clone();
-        self.files.put(File { id, file, added_at: self.meta.now, added_by, removed: false });
+        let (file, initiator) = (file.clone(), call.by);
+        self.files.put(File { id, file, added_at: self.meta.now, added_by, removed: false, initiator });
         out.touch(RowKey::Object(number));
         Ok(Reply::FileAdded(id))
     }
 
-    fn remove_file(&mut self, key: &FileKey, out: &mut Outbox) -> Reply {
+    fn remove_file(&mut self, by: &Identity, key: &FileKey, out: &mut Outbox) -> Result<Reply, Refusal> {
         let numbers = match key {
             FileKey::Id(id) => self.files.by_id(id).map(|found| found.id.number()).into_iter().collect(),
             FileKey::Named { label, name } => {
@@ -64,14 +68,30 @@ impl Colony {
                 numbers.map(|numbers| numbers.iter().copied().take(REMOVED_MAX).collect()).unwrap_or_default()
             }
         };
-        self.remove_revisions(numbers, out)
+        self.remove_revisions(by, numbers, out)
     }
 
-    fn remove_revisions(&mut self, numbers: Vec<u64>, out: &mut Outbox) -> Reply {
+    fn remove_revisions(
+        &mut self,
+        by: &Identity,
+        numbers: Vec<u64>,
+        out: &mut Outbox,
+    ) -> Result<Reply, Refusal> {
+        let found = numbers.iter().filter_map(|number| self.files.revision(*number));
+        for File { file, added_by, initiator, .. } in found {
+            if !self.has_a_say(by, initiator, added_by) {
+                let why = format!(
+                    "`{}` in `{}` has a revision that `{added_by}` added: only `{added_by}`, or the colony's owner, \
+                     may remove it",
+                    file.name, file.label
+                );
+                return Err(Refusal::denied(*by, why));
+            }
+        }
         for number in &numbers {
             self.files.remove(*number, out);
         }
-        Reply::Removed(numbers.len() as u64)
+        Ok(Reply::Removed(numbers.len() as u64))
     }
 
     /// The next number of a file, a snapshot, a location, a blueprint or a definition: one count for all.

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::{
-    command::{FilesCommand, LocationsCommand},
+    command::{ChangeKey, FilesCommand, LocationsCommand},
     model::{
-        FileId,
+        FileId, Filesystem, SnapshotId, SnapshotMount,
         file::{FileKey, NewFile, SnapshotKey},
         location::Location,
     },
@@ -105,6 +105,104 @@ fn labels_are_listed_by_what_they_begin_with_or_as_paths() {
     assert_eq!(labels("/a", true), ["/a", "/a/b"]);
     assert_eq!(labels("/", true).len(), 4);
     assert!(labels("/c", true).is_empty());
+}
+
+#[test]
+fn hole_7_one_member_does_not_remove_anothers_files() {
+    let mut world = World::new();
+    let first = add(&mut world, "/d", "a", 1);
+    let file = NewFile { label: text("/d"), name: text("a"), size: 2, ..NewFile::default() };
+    let Reply::FileAdded(second) = world.ok(E2, Command::Files(FilesCommand::Add { file })) else {
+        panic!("not added")
+    };
+    // What is not all of one's own stays whole.
+    for (by, file) in [(E2, FileKey::Id(first)), (E2, named("/d", "a")), (USER, named("/d", "a"))] {
+        let remove = Command::Files(FilesCommand::Remove { file });
+        assert!(matches!(world.tell(by, remove), Err(Refusal::Denied { .. })));
+    }
+    for by in [E2, USER] {
+        let remove = Command::Files(FilesCommand::RemoveLabel { label: text("/") });
+        assert!(matches!(world.tell(by, remove), Err(Refusal::Denied { .. })));
+    }
+    assert_eq!(sizes(&world, named("/d", "a"), false), [2, 1]);
+    // Whoever added a revision takes it away, also with the key that it has changed to; and the owner may.
+    world.ok(USER, Command::ChangeKey(ChangeKey::User(id(40))));
+    for (by, file) in [(USER, FileKey::Id(first)), (E3, FileKey::Id(first))] {
+        let remove = Command::Files(FilesCommand::Remove { file });
+        assert!(matches!(world.tell(by, remove), Err(Refusal::Denied { .. })));
+    }
+    world.ok(40, Command::Files(FilesCommand::Remove { file: FileKey::Id(first) }));
+    world.ok(E2, Command::Files(FilesCommand::Remove { file: FileKey::Id(second) }));
+    add_as(&mut world, 40, "/d", "b");
+    world.ok(OWNER, Command::Files(FilesCommand::RemoveLabel { label: text("/d") }));
+    assert!(sizes(&world, named("/d", "b"), false).is_empty());
+}
+
+fn add_as(world: &mut World, by: u8, label: &str, name: &str) {
+    let file = NewFile { label: text(label), name: text(name), ..NewFile::default() };
+    world.ok(by, Command::Files(FilesCommand::Add { file }));
+}
+
+#[test]
+fn hole_7_one_member_does_not_remove_anothers_snapshots() {
+    let mut world = World::new();
+    add(&mut world, "/d", "a", 1);
+    for name in ["s1", "s2", "s3"] {
+        snapshot(&mut world, name, "/d");
+    }
+    let other = FilesCommand::CreateSnapshot { name: text("other"), label: text("/d") };
+    world.ok(E2, Command::Files(other));
+    let remove =
+        |name: &str| Command::Files(FilesCommand::RemoveSnapshot { snapshot: SnapshotKey::Name(text(name)) });
+    for (by, name) in [(E2, "s1"), (USER, "other"), (E3, "s1")] {
+        assert!(matches!(world.tell(by, remove(name)), Err(Refusal::Denied { .. })));
+    }
+    // All means all of one's own.
+    assert_eq!(world.ok(E2, Command::Files(FilesCommand::RemoveSnapshots)), Reply::Removed(1));
+    world.ok(USER, Command::ChangeKey(ChangeKey::User(id(40))));
+    assert!(matches!(world.tell(USER, remove("s1")), Err(Refusal::Denied { .. })));
+    assert_eq!(world.ok(40, remove("s1")), Reply::Removed(1));
+    assert_eq!(world.ok(OWNER, remove("s2")), Reply::Removed(1));
+    assert_eq!(world.ok(OWNER, Command::Files(FilesCommand::RemoveSnapshots)), Reply::Removed(1));
+}
+
+#[test]
+fn an_executor_removes_the_snapshot_that_its_work_says_is_not_to_be_kept() {
+    let mut world = World::new();
+    add(&mut world, "/d", "a", 1);
+    let create = |world: &mut World, name: &str| {
+        let create = FilesCommand::CreateSnapshot { name: text(name), label: text("/d") };
+        match world.ok(USER, Command::Files(create)) {
+            Reply::SnapshotCreated(id) => id,
+            other => panic!("{other:?}"),
+        }
+    };
+    let (passing, kept) = (create(&mut world, "passing"), create(&mut world, "kept"));
+    let mounts = |keep| {
+        let mount = |id: SnapshotId, keep_snapshot| SnapshotMount {
+            snapshot_id: text(&id.to_hex()),
+            keep_snapshot,
+            ..SnapshotMount::default()
+        };
+        let snapshots = List::new(vec![mount(passing, false), mount(kept, keep)]).unwrap();
+        FunctionSpec { fs: Filesystem { snapshots, ..Filesystem::default() }, ..spec() }
+    };
+    let remove =
+        |snapshot| Command::Files(FilesCommand::RemoveSnapshot { snapshot: SnapshotKey::Id(snapshot) });
+    // Nobody gives away what is another's.
+    let items = List::new(vec![Submission { spec: mounts(false), retry_of: None }]).unwrap();
+    world.ok(E3, Command::Submit { items });
+    let theirs = world.assign(E2).unwrap();
+    assert!(matches!(world.tell(E2, remove(passing)), Err(Refusal::Denied { .. })));
+    world.close(E2, &theirs, true, &[]).unwrap();
+
+    world.submit(mounts(true));
+    assert!(matches!(world.tell(E2, remove(passing)), Err(Refusal::Denied { .. })), "not before it holds it");
+    let held = world.assign(E2).unwrap();
+    assert!(matches!(world.tell(E2, remove(kept)), Err(Refusal::Denied { .. })));
+    assert!(matches!(world.tell(E3, remove(passing)), Err(Refusal::Denied { .. })));
+    assert_eq!(world.ok(E2, remove(passing)), Reply::Removed(1));
+    world.close(E2, &held, true, &[]).unwrap();
 }
 
 #[test]
