@@ -1,15 +1,22 @@
-//! What a store costs: memory and time to open with many colonies nobody uses, and memory while a colony's archive moves
-//! from one store to another.
+//! What a store costs: memory and time to open with many colonies nobody uses, memory while a colony's archive moves from
+//! one store to another, and time to read a page of a large archive.
 //!
 //! ```text
 //! cargo run --release -p colony-store --example sizes -- colonies 100
 //! cargo run --release -p colony-store --example sizes -- transfer 1000000
+//! cargo run --release -p colony-store --example sizes -- pages 1000000
 //! ```
 //!
 //! Files are made in `TMPDIR`. Memory is what the system counts as resident.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measuring tool, not a part of the store")]
 
-use std::{fs, path::Path, sync::Arc, time::Instant};
+use std::{
+    fs,
+    ops::ControlFlow,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use colony_protocol::{
     bounded::{Bytes, List, Text},
@@ -17,12 +24,12 @@ use colony_protocol::{
     entry::{Batch, Item},
     envelope::{Body, RequestId, Signed},
     identity::{Identity, SecretKey},
-    model::{Executor, FunctionSpec, member::StoreId},
+    model::{Executor, FunctionSpec, Process, member::StoreId},
     reply::Reply,
     request::Request,
     time::{Span, Timestamp},
 };
-use colony_store::{ColonyStore, Disk, LogId, MemberId, Options, Outcomes, Snapshot, Store};
+use colony_store::{ColonyStore, ColonyView, Disk, LogId, MemberId, Options, Outcomes, Snapshot, Store};
 use openraft::{
     CommittedLeaderId, EntryPayload,
     storage::{RaftLogStorageExt as _, RaftStateMachine as _},
@@ -41,6 +48,10 @@ openraft::declare_raft_types!(
 
 /// Processes moved by one request.
 const TOGETHER: usize = 100;
+/// Processes of a page, as ColonyOS's clients list them.
+const PAGE: usize = 100;
+/// How often the same page is read.
+const LOOKS: usize = 1_000;
 /// Microseconds between two entries.
 const STEP: u64 = 10_000;
 
@@ -53,7 +64,8 @@ fn main() {
     match what.as_str() {
         "colonies" => runtime.block_on(colonies(count, directory.path())),
         "transfer" => runtime.block_on(transfer(count, directory.path())),
-        _ => println!("say `colonies` or `transfer`, and how many"),
+        "pages" => runtime.block_on(pages(count, directory.path())),
+        _ => println!("say `colonies`, `transfer` or `pages`, and how many"),
     }
 }
 
@@ -90,17 +102,7 @@ async fn colonies(count: usize, directory: &Path) {
 async fn transfer(count: usize, directory: &Path) {
     let (sender, _writer) = open(&directory.join("sender.redb"));
     let mut from = Driver::open(&sender, SecretKey::derive(b"owner")).await;
-    from.found().await;
-    let began = now();
-    for _ in 0..count.div_ceil(TOGETHER) {
-        from.finish_some().await;
-    }
-    from.store.view.flush().await.unwrap();
-    println!(
-        "{count} processes finished in {:?}; {} MiB resident",
-        began.elapsed(),
-        resident("VmRSS") / 1024
-    );
+    from.finish(count).await;
 
     let (receiver, _writer) = open(&directory.join("receiver.redb"));
     let mut to = Driver::open(&receiver, SecretKey::derive(b"owner")).await;
@@ -123,6 +125,49 @@ async fn transfer(count: usize, directory: &Path) {
         began.elapsed().saturating_sub(sent),
         resident("VmHWM") / 1024
     );
+}
+
+/// Reads pages of a colony with this many finished processes: those at both ends of the archive and in between, and then
+/// all, each from where the last one ended.
+async fn pages(count: usize, directory: &Path) {
+    let (store, _writer) = open(&directory.join("store.redb"));
+    let mut driver = Driver::open(&store, SecretKey::derive(b"owner")).await;
+    driver.finish(count).await;
+    let view = &driver.store.view;
+    let newest = count as u64;
+    for (place, before) in [("first", None), ("middle", Some(newest / 2)), ("last", Some(PAGE as u64 + 1))] {
+        let mut times: Vec<Duration> = (0..LOOKS)
+            .map(|_| {
+                let began = now();
+                assert_eq!(page(view, before).len(), PAGE);
+                began.elapsed()
+            })
+            .collect();
+        times.sort_unstable();
+        println!("{place} page: p50 {:?}, longest {:?}", times[LOOKS / 2], times[LOOKS - 1]);
+    }
+    let (began, reads, mut seen, mut before) = (now(), store.reads(), 0, None);
+    loop {
+        let numbers = page(view, before);
+        let Some(last) = numbers.last() else { break };
+        (before, seen) = (Some(*last), seen + numbers.len());
+    }
+    println!(
+        "all {seen} by pages of {PAGE} in {:?}, {} looks at the disk",
+        began.elapsed(),
+        store.reads() - reads
+    );
+}
+
+/// The numbers of a page.
+fn page(view: &ColonyView, before: Option<u64>) -> Vec<u64> {
+    let mut numbers = Vec::with_capacity(PAGE);
+    let visit = |process: Process| {
+        numbers.push(process.number());
+        if numbers.len() < PAGE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    view.archived_processes(before, visit).unwrap();
+    numbers
 }
 
 fn open(path: &Path) -> (Store, std::thread::JoinHandle<()>) {
@@ -175,6 +220,18 @@ impl Driver {
             ..Default::default()
         };
         self.tell(Command::AddExecutor { executor, approved: true }).await;
+    }
+
+    /// Founds the colony, and carries out this many processes.
+    async fn finish(&mut self, count: usize) {
+        self.found().await;
+        let began = now();
+        for _ in 0..count.div_ceil(TOGETHER) {
+            self.finish_some().await;
+        }
+        self.store.view.flush().await.unwrap();
+        let memory = resident("VmRSS") / 1024;
+        println!("{count} processes finished in {:?}; {memory} MiB resident", began.elapsed());
     }
 
     async fn finish_some(&mut self) {

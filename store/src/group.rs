@@ -5,7 +5,7 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
-    atomic::{AtomicU32, Ordering},
+    atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 use colony_protocol::{
@@ -36,6 +36,8 @@ pub(crate) struct Link {
     pub(crate) unused: Arc<AtomicU32>,
     /// Snapshots that a transfer may go on with.
     pub(crate) sending: Arc<Sending>,
+    /// How often the disk was looked at.
+    pub(crate) reads: Arc<AtomicU64>,
 }
 
 impl Link {
@@ -47,6 +49,7 @@ impl Link {
 
     /// A view of everything committed.
     pub(crate) fn read(&self) -> Result<ReadTransaction, StoreFailure> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         Ok(self.database.begin_read()?)
     }
 

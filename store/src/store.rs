@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
-    sync::{Arc, Mutex, Weak, atomic::AtomicU32},
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use colony_protocol::{
@@ -103,7 +106,7 @@ impl Store {
         let sending = Arc::new(Sending::default());
         let writer = Writer::new(database.clone(), inbox, failed, contents.doomed, sending.clone());
         let unused = Arc::new(AtomicU32::new(contents.unused));
-        let link = Link { database, outbox, failure, unused, sending };
+        let link = Link { database, outbox, failure, unused, sending, reads: Arc::default() };
         Ok((Self { link, id, colonies: Arc::new(Mutex::new(contents.colonies)) }, writer))
     }
 
@@ -111,6 +114,12 @@ impl Store {
     #[must_use]
     pub fn commits(&self) -> u64 {
         self.link.sending.commits()
+    }
+
+    /// Transactions that read, begun since it was opened.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.link.reads.load(Ordering::Relaxed)
     }
 
     /// Which store this is: another file, also an empty one in the same place, is another store.

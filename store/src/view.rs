@@ -84,6 +84,37 @@ impl ColonyView {
         self.row(&RowKey::ArchivedProcess(number), decode_process)
     }
 
+    /// The finished ones among the processes with these numbers, at one look at the disk.
+    ///
+    /// # Errors
+    /// [`StoreFailure`] if the disk cannot be read.
+    pub fn archived_among(&self, numbers: &[u64]) -> Result<BTreeMap<u64, Process>, StoreFailure> {
+        // The overlay first; see its story.
+        let (fresh, forgotten) = {
+            let pending = self.group.pending()?;
+            let overlay = pending.overlay();
+            let row = |number: &u64| Some((*number, overlay.row(&RowKey::ArchivedProcess(*number))?.clone()));
+            (numbers.iter().filter_map(row).collect::<BTreeMap<_, _>>(), overlay.forgotten())
+        };
+        let mut found = BTreeMap::new();
+        for (number, bytes) in &fresh {
+            found.insert(*number, read(decode_process(bytes))?);
+        }
+        let mut left = numbers.iter().filter(|number| !fresh.contains_key(number)).peekable();
+        if left.peek().is_none() {
+            return Ok(found);
+        }
+        let rows = Rows::open(&self.group.link.read()?, self.group.slot)?;
+        for number in left {
+            let key = RowKey::ArchivedProcess(*number);
+            let Some(bytes) = rows.get(&key)? else { continue };
+            if !hidden(&forgotten, &rows, &key, &bytes)? {
+                found.insert(*number, read(decode_process(&bytes))?);
+            }
+        }
+        Ok(found)
+    }
+
     /// Shows finished processes, newest first, those with numbers below `before` if it is given, until `visit` breaks.
     ///
     /// # Errors

@@ -69,6 +69,8 @@ pub(super) fn tell(shared: &Shared) -> String {
     }
     let commits = "Transactions that are on this node's disk, since it started";
     page.counter("colony_store_commits_total", commits, "", shared.behind.book.commits());
+    let reads = "Transactions that read from it, since it started";
+    page.counter("colony_store_reads_total", reads, "", shared.behind.book.reads());
     let vitals = shared.behind.pulse.take();
     page.gauge("colony_peers", "Connected peers", "", vitals.peers.len() as u64);
     for peer in &vitals.peers {

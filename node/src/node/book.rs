@@ -189,6 +189,11 @@ impl Book {
         self.ground.store.commits()
     }
 
+    /// How often the node's store was looked at, since it started.
+    pub(crate) fn reads(&self) -> u64 {
+        self.ground.store.reads()
+    }
+
     pub(super) fn replicas(&self) -> MutexGuard<'_, BTreeMap<Identity, Replica>> {
         // Nothing that can panic runs under this lock.
         self.replicas.lock().unwrap_or_else(PoisonError::into_inner)

@@ -286,10 +286,7 @@ impl Desk {
     /// The process a selector names.
     pub(crate) fn process(&self, selector: &Selector) -> Result<Process, Refusal> {
         let last = self.colony()?.last_process_number();
-        let number = select::process(selector, last, |number| {
-            Ok(self.process_by_number(number)?.map(|process| process.id))
-        })?;
-        self.process_by_number(number)?.ok_or_else(|| select::missing("process", selector))
+        select::process(selector, last, |number| self.process_by_number(number))
     }
 
     /// Live first, archived second: what is archived in between is found.
@@ -303,10 +300,7 @@ impl Desk {
 
     fn workflow(&self, selector: &Selector) -> Result<Workflow, Refusal> {
         let last = self.colony()?.last_workflow_number();
-        let number = select::workflow(selector, last, |number| {
-            Ok(self.workflow_by_number(number)?.map(|workflow| workflow.id))
-        })?;
-        self.workflow_by_number(number)?.ok_or_else(|| select::missing("workflow", selector))
+        select::workflow(selector, last, |number| self.workflow_by_number(number))
     }
 
     fn workflow_by_number(&self, number: u64) -> Result<Option<Workflow>, Refusal> {

@@ -18,6 +18,8 @@ use super::{ANSWER_BYTES_MAX, Desk, storage};
 /// Most archived rows one list looks at: a filter that fits nothing must not read an archive of years. At a
 /// microsecond or two a row this is some tenths of a second on the pool.
 const SCAN_MAX: usize = 100_000;
+/// Processes of a workflow that are read together.
+const TOGETHER: usize = 1_024;
 /// What a process costs on the wire beside its variable parts.
 const PROCESS_BYTES: usize = 512;
 
@@ -99,18 +101,19 @@ impl Desk {
         limit: usize,
     ) -> Result<Vec<Process>, Refusal> {
         let numbers: Vec<u64> = numbers.collect();
-        let mut live: BTreeMap<u64, Process> = {
-            let colony = self.colony()?;
-            let found = numbers.iter().filter_map(|number| colony.live_process(*number));
-            found.map(|process| (process.number(), process.clone())).collect()
-        };
         let mut processes = Vec::new();
-        for number in numbers {
-            let process = match live.remove(&number) {
-                Some(process) => Some(process),
-                None => self.view.archived_process(number).map_err(storage)?,
+        for numbers in numbers.chunks(TOGETHER) {
+            let mut found: BTreeMap<u64, Process> = {
+                let colony = self.colony()?;
+                let live = numbers.iter().filter_map(|number| colony.live_process(*number));
+                live.map(|process| (process.number(), process.clone())).collect()
             };
-            processes.extend(process.filter(|process| fits(process)));
+            let ended: Vec<u64> =
+                numbers.iter().copied().filter(|number| !found.contains_key(number)).collect();
+            found.extend(self.view.archived_among(&ended).map_err(storage)?);
+            let in_order = numbers.iter().filter_map(|number| found.remove(number));
+            let room = limit.saturating_sub(processes.len());
+            processes.extend(in_order.filter(|process| fits(process)).take(room));
             if processes.len() >= limit {
                 break;
             }

@@ -1,43 +1,43 @@
-//! From how people name a process or a workflow to its number.
+//! From how people and programs name a process or a workflow to what they mean.
 //!
 //! An id begins with its scattered number, so a prefix is compared with the numbers given so far instead of with an
-//! index of ids: a million of them take milliseconds.
+//! index of ids: a million of them take milliseconds. A whole id, which is what programs say, takes one look.
 
 use colony_protocol::{
     bounded::Text,
-    model::{ProcessId, WorkflowId},
+    model::{Process, ProcessId, Workflow, WorkflowId},
     query::Selector,
     refusal::Refusal,
 };
 /// Hex characters of an id that carry its number.
 const NUMBER_DIGITS: usize = 16;
 /// Most objects that fit a prefix and are looked up to say how many there are.
-const FITS_MAX: usize = 1_000;
+const FITS_MAX: u64 = 1_000;
 /// How many removed objects "the newest one" steps over.
 const STEPS_MAX: u64 = 10_000;
 
-/// The number of the process a selector names; `id` looks up the ids that exist.
+/// The process a selector names; `find` looks up those that exist.
 pub(super) fn process(
     selector: &Selector,
     last: u64,
-    id: impl Fn(u64) -> Result<Option<ProcessId>, Refusal>,
-) -> Result<u64, Refusal> {
-    let hex = |number| Ok(id(number)?.map(|id| id.to_hex()));
-    resolve("process", selector, last, ProcessId::prefix_of, hex)
+    find: impl Fn(u64) -> Result<Option<Process>, Refusal>,
+) -> Result<Process, Refusal> {
+    let hex = |found: &Process| found.id.to_hex();
+    Search { what: "process", last, prefix_of: ProcessId::prefix_of, find, hex }.resolve(selector)
 }
 
-/// The number of the workflow a selector names; `id` looks up the ids that exist.
+/// The workflow a selector names; `find` looks up those that exist.
 pub(super) fn workflow(
     selector: &Selector,
     last: u64,
-    id: impl Fn(u64) -> Result<Option<WorkflowId>, Refusal>,
-) -> Result<u64, Refusal> {
-    let hex = |number| Ok(id(number)?.map(|id| id.to_hex()));
-    resolve("workflow", selector, last, WorkflowId::prefix_of, hex)
+    find: impl Fn(u64) -> Result<Option<Workflow>, Refusal>,
+) -> Result<Workflow, Refusal> {
+    let hex = |found: &Workflow| found.id.to_hex();
+    Search { what: "workflow", last, prefix_of: WorkflowId::prefix_of, find, hex }.resolve(selector)
 }
 
 /// The refusal when nothing fits.
-pub(super) fn missing(what: &str, selector: &Selector) -> Refusal {
+fn missing(what: &str, selector: &Selector) -> Refusal {
     let letter = what.get(..1).unwrap_or_default();
     match selector {
         Selector::Number(number) => Refusal::not_found(format!("{what} {letter}{number}")),
@@ -46,62 +46,73 @@ pub(super) fn missing(what: &str, selector: &Selector) -> Refusal {
     }
 }
 
-fn resolve(
-    what: &str,
-    selector: &Selector,
+/// Where something is looked for.
+struct Search<F, H> {
+    what: &'static str,
+    /// The highest number given so far.
     last: u64,
-    prefix_of: impl Fn(u64) -> [u8; 8],
-    id: impl Fn(u64) -> Result<Option<String>, Refusal>,
-) -> Result<u64, Refusal> {
-    match selector {
-        Selector::Number(number) => Ok(*number),
-        Selector::Last => newest(last, id)?.ok_or_else(|| missing(what, selector)),
-        Selector::Prefix(prefix) => {
-            let prefix = prefix.to_ascii_lowercase();
-            if prefix.is_empty() || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                return Err(Refusal::invalid(what, format!("`{prefix}` is not the beginning of an id")));
-            }
-            let fits = fitting(&prefix, last, prefix_of, id)?;
-            match fits.as_slice() {
-                [] => Err(missing(what, selector)),
-                [one] => Ok(*one),
-                many => Err(Refusal::Ambiguous {
-                    what: Text::cut(&format!("{what} {prefix}")),
-                    fits: u64::try_from(many.len()).unwrap_or(u64::MAX),
-                }),
-            }
-        }
-    }
+    prefix_of: fn(u64) -> [u8; 8],
+    find: F,
+    hex: H,
 }
 
-/// The newest number that still exists.
-fn newest(last: u64, id: impl Fn(u64) -> Result<Option<String>, Refusal>) -> Result<Option<u64>, Refusal> {
-    for number in (last.saturating_sub(STEPS_MAX).max(1)..=last).rev() {
-        if id(number)?.is_some() {
-            return Ok(Some(number));
-        }
+impl<T, F, H> Search<F, H>
+where
+    F: Fn(u64) -> Result<Option<T>, Refusal>,
+    H: Fn(&T) -> String,
+{
+    fn resolve(&self, selector: &Selector) -> Result<T, Refusal> {
+        let found = match selector {
+            Selector::Number(number) => (self.find)(*number)?,
+            Selector::Last => self.newest()?,
+            Selector::Prefix(prefix) => {
+                let prefix = prefix.to_ascii_lowercase();
+                if prefix.is_empty() || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                    let why = format!("`{prefix}` is not the beginning of an id");
+                    return Err(Refusal::invalid(self.what, why));
+                }
+                self.only(&prefix)?
+            }
+        };
+        found.ok_or_else(|| missing(self.what, selector))
     }
-    Ok(None)
-}
 
-/// The numbers of existing objects whose id begins with a prefix.
-fn fitting(
-    prefix: &str,
-    last: u64,
-    prefix_of: impl Fn(u64) -> [u8; 8],
-    id: impl Fn(u64) -> Result<Option<String>, Refusal>,
-) -> Result<Vec<u64>, Refusal> {
-    let wanted = Head::of(prefix);
-    let mut fits = Vec::new();
-    for number in (1..=last).filter(|number| wanted.fits(u64::from_be_bytes(prefix_of(*number)))) {
-        if id(number)?.is_some_and(|id| id.starts_with(prefix)) {
-            fits.push(number);
+    /// The newest one that still exists.
+    fn newest(&self) -> Result<Option<T>, Refusal> {
+        for number in (self.last.saturating_sub(STEPS_MAX).max(1)..=self.last).rev() {
+            let found = (self.find)(number)?;
+            if found.is_some() {
+                return Ok(found);
+            }
         }
-        if fits.len() >= FITS_MAX {
-            break;
+        Ok(None)
+    }
+
+    /// The only one whose id begins with a prefix.
+    fn only(&self, prefix: &str) -> Result<Option<T>, Refusal> {
+        let head = Head::of(prefix);
+        // Enough of an id tells its number; of less, all numbers are tried.
+        let (first, last) = match head.number() {
+            Some(number) => (number, number.min(self.last)),
+            None => (1, self.last),
+        };
+        let fitting =
+            (first..=last).filter(|number| head.fits(u64::from_be_bytes((self.prefix_of)(*number))));
+        let (mut found, mut fits) = (None, 0_u64);
+        for number in fitting {
+            if let Some(one) = (self.find)(number)?.filter(|one| (self.hex)(one).starts_with(prefix)) {
+                found = Some(one);
+                fits = fits.saturating_add(1);
+            }
+            if fits >= FITS_MAX {
+                break;
+            }
+        }
+        match fits {
+            0 | 1 => Ok(found),
+            fits => Err(Refusal::Ambiguous { what: Text::cut(&format!("{} {prefix}", self.what)), fits }),
         }
     }
-    Ok(fits)
 }
 
 /// The beginning of a prefix as a number with the bits it fixes.
@@ -122,6 +133,13 @@ impl Head {
     const fn fits(&self, head: u64) -> bool {
         head & self.mask == self.value
     }
+
+    /// The number of all ids with this beginning, if there is but one. All kinds of ids scatter their numbers alike.
+    fn number(&self) -> Option<u64> {
+        let mut bytes = [0; 32];
+        bytes[..size_of::<u64>()].copy_from_slice(&self.value.to_be_bytes());
+        (self.mask == u64::MAX).then(|| ProcessId::from_bytes(bytes).number())
+    }
 }
 
 #[cfg(test)]
@@ -135,7 +153,24 @@ mod tests {
     }
 
     fn select(selector: &Selector, last: u64, exists: impl Fn(u64) -> bool) -> Result<u64, Refusal> {
-        process(selector, last, |number| Ok(exists(number).then(|| id_of(number))))
+        let find = |number| Ok(exists(number).then(|| id_of(number)));
+        let search =
+            Search { what: "process", last, prefix_of: ProcessId::prefix_of, find, hex: ProcessId::to_hex };
+        search.resolve(selector).map(|id| id.number())
+    }
+
+    #[test]
+    fn a_whole_id_takes_one_look_however_many_there_are() {
+        let looks = std::cell::Cell::new(0);
+        let selector = Selector::from(id_of(77));
+        let exists = |_| {
+            looks.set(looks.get() + 1);
+            true
+        };
+        assert_eq!(select(&selector, u64::MAX, exists), Ok(77));
+        assert_eq!(looks.get(), 1);
+        // None beyond the last.
+        assert!(matches!(select(&selector, 76, |_| true), Err(Refusal::NotFound { .. })));
     }
 
     #[test]

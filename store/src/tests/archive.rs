@@ -73,6 +73,31 @@ async fn what_was_applied_is_seen_at_once_and_in_one_place() {
 }
 
 #[tokio::test]
+async fn a_page_of_processes_is_one_look_at_the_disk_wherever_its_cursor_is() {
+    let store = open_with_thread(Disk::Memory);
+    let mut driver = Driver::open(&store).await;
+    driver.found().await;
+    for _ in 0..60 {
+        driver.run_one().await;
+    }
+    let view = driver.store.view.clone();
+    view.flush().await.unwrap();
+    for before in [None, Some(41), Some(21)] {
+        let reads = store.reads();
+        assert_eq!(newest_first(&view, before, 20).len(), 20);
+        assert_eq!(store.reads(), reads + 1);
+    }
+    // Some of these are on disk, some are not, and one is not there.
+    let fresh = driver.run_one().await;
+    let reads = store.reads();
+    let found = view.archived_among(&[fresh, 3, 999, 17]).unwrap();
+    assert_eq!(found.keys().copied().collect::<Vec<_>>(), [3, 17, fresh]);
+    assert_eq!(store.reads(), reads + 1);
+    driver.tell(&owner(), Command::Remove { process: found[&17].id }).await;
+    assert_eq!(view.archived_among(&[17, 3]).unwrap().keys().copied().collect::<Vec<_>>(), [3]);
+}
+
+#[tokio::test]
 async fn readers_beside_the_writer_never_miss_a_process() {
     let store = open_with_thread(Disk::Memory);
     let mut driver = Driver::open(&store).await;
