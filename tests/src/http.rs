@@ -91,10 +91,21 @@ impl Api {
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).unwrap();
-        let body: Value = serde_json::from_slice(&body)
-            .unwrap_or_else(|error| panic!("{status}: {error}: {}", String::from_utf8_lossy(&body)));
+        Reply::read(status, &body)
+    }
+}
+
+impl Reply {
+    /// Opens the envelope that came with a status.
+    ///
+    /// # Panics
+    /// If it is none that a client could read.
+    #[must_use]
+    pub fn read(status: u16, body: &[u8]) -> Self {
+        let body: Value = serde_json::from_slice(body)
+            .unwrap_or_else(|error| panic!("{status}: {error}: {}", String::from_utf8_lossy(body)));
         let payload = data_encoding::BASE64.decode(body["payload"].as_str().unwrap().as_bytes()).unwrap();
-        Reply {
+        Self {
             status,
             error: body["error"].as_bool().unwrap(),
             payload: serde_json::from_slice(&payload).unwrap(),

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    body::{Body, Bytes, to_bytes},
+    body::{Body, Bytes, HttpBody as _, to_bytes},
     extract::{Request, State, WebSocketUpgrade},
     http::{HeaderValue, Method, StatusCode, header},
     middleware::{Next, from_fn},
@@ -21,7 +21,7 @@ use super::{
 };
 
 /// Most bytes of a request's body: a workflow of some thousand nodes.
-const BODY_MAX: usize = 4 * 1024 * 1024;
+pub(super) const BODY_MAX: usize = 4 * 1024 * 1024;
 /// How long a client may take to send a body.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
 /// What ColonyOS says of its JSON; no client looks at it.
@@ -47,15 +47,7 @@ pub(super) async fn answer(router: Router, request: Request) -> Answered {
 
 async fn call(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let from = origin(&request);
-    let read = shared.behind.runtime.timeout(BODY_PATIENCE, to_bytes(request.into_body(), BODY_MAX)).await;
-    let body: Result<Bytes, Fault> = match read {
-        Some(Ok(body)) => Ok(body),
-        Some(Err(_)) => {
-            Err(Fault::new(413, format!("the request is larger than {BODY_MAX} bytes, or was cut off")))
-        }
-        None => Err(Fault::new(408, "the request did not arrive in time")),
-    };
-    let answered = match body {
+    let answered = match body(&shared, request.into_body()).await {
         Ok(body) => api::answer(&shared, from, body).await,
         Err(fault) => Err(fault),
     };
@@ -65,6 +57,20 @@ async fn call(State(shared): State<Arc<Shared>>, request: Request) -> Response {
             let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             text_response(status, fault_reply(&fault))
         }
+    }
+}
+
+/// All of a body. One that says itself that it is too large is not waited for.
+async fn body(shared: &Shared, body: Body) -> Result<Bytes, Fault> {
+    let too_large =
+        || Fault::new(413, format!("the request is larger than {BODY_MAX} bytes, or was cut off"));
+    if usize::try_from(body.size_hint().lower()).is_ok_and(|least| least > BODY_MAX) {
+        return Err(too_large());
+    }
+    match shared.behind.runtime.timeout(BODY_PATIENCE, to_bytes(body, BODY_MAX)).await {
+        Some(Ok(body)) => Ok(body),
+        Some(Err(_)) => Err(too_large()),
+        None => Err(Fault::new(408, "the request did not arrive in time")),
     }
 }
 

@@ -22,6 +22,8 @@ mod patience;
 mod place;
 mod pubsub;
 mod replays;
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
