@@ -151,6 +151,9 @@ pub(crate) enum Verb {
     /// People who may submit and look
     #[command(subcommand)]
     User(UserVerb),
+    /// The keys that this home signs with
+    #[command(subcommand)]
+    Key(KeyVerb),
     /// What processes said
     #[command(subcommand)]
     Log(LogVerb),

@@ -172,6 +172,27 @@ pub(crate) struct UserAddArgs {
     pub(crate) phone: String,
 }
 
+/// Verbs of `colony key`.
+#[derive(Subcommand, Debug)]
+pub(crate) enum KeyVerb {
+    /// Take a new key; from then on the old one counts for nothing
+    Change(KeyChangeArgs),
+}
+
+/// `colony key change`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct KeyChangeArgs {
+    /// Which key of this home, by its file's name without `.key` [default: the one that signs]
+    #[arg(value_name = "NAME", conflicts_with = "owner")]
+    pub(crate) name: Option<String>,
+    /// The colony owner's key; the colony takes no tickets after that
+    #[arg(long)]
+    pub(crate) owner: bool,
+    /// The identity of a new key that is elsewhere [default: a new key in the old one's place]
+    #[arg(long, value_name = "HEX")]
+    pub(crate) to: Option<Identity>,
+}
+
 /// Verbs of `colony log`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum LogVerb {

@@ -22,6 +22,7 @@ mod get;
 mod init;
 mod invite;
 mod join;
+mod key;
 mod leave;
 mod location;
 mod log;
@@ -74,6 +75,7 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result<Exit, Failure> {
         Verb::Function(verb) => function::run(app, verb).await,
         Verb::Process(verb) => process::run(app, verb).await,
         Verb::User(verb) => user::run(app, verb).await,
+        Verb::Key(verb) => key::run(app, verb).await,
         Verb::Log(verb) => log::run(app, verb).await,
         Verb::File(verb) => file::run(app, verb).await,
         Verb::Label(verb) => file::labels(app, verb).await,

@@ -13,12 +13,17 @@ const OWNER_ONLY: u32 = 0o600;
 /// Replaces a file: written beside it, synced, renamed over it, and the directory synced.
 pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let beside = path.with_extension(format!("new-{}", std::process::id()));
-    let written = write_new(&beside, content).and_then(|()| fs::rename(&beside, path));
+    let written = write_new(&beside, content).and_then(|()| take_place(path, &beside));
     if written.is_err() {
         // The first error is the one to tell; a left-over is harmless.
         let _ = fs::remove_file(&beside);
     }
-    written?;
+    written
+}
+
+/// Renames a file over another of its directory, and syncs the directory.
+pub(super) fn take_place(path: &Path, with: &Path) -> io::Result<()> {
+    fs::rename(with, path)?;
     match path.parent() {
         Some(directory) => File::open(directory)?.sync_all(),
         None => Ok(()),

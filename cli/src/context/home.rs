@@ -237,6 +237,12 @@ impl Home {
         self.replace(&self.path.join(path), format!("{}\n", key.to_hex()).as_bytes())
     }
 
+    /// Lets a key take another's place; both lie in the same directory.
+    pub(crate) fn replace_key(&self, path: &Path, with: &Path) -> Result<(), HomeError> {
+        let path = self.path.join(path);
+        file::take_place(&path, &self.path.join(with)).map_err(|source| HomeError::Write { path, source })
+    }
+
     /// Reads a key, or makes it if it is not there.
     pub(crate) fn key_or_new(
         &self,

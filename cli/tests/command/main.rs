@@ -13,6 +13,7 @@ mod errors;
 mod exec;
 mod executors;
 mod founding;
+mod keys;
 mod lab;
 mod local;
 mod machine;
