@@ -77,6 +77,10 @@ pub struct NewDefinition {
     /// Who brings the world in line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handler: Option<Handler>,
+    /// What its writer called the whole document; commonly `BlueprintDefinition`, some write the kind again. It means
+    /// nothing.
+    #[serde(skip_serializing_if = "is_default")]
+    pub document_kind: Name,
 }
 
 /// How a kind is spoken of.

@@ -5,6 +5,8 @@ use crate::{
     bounded::Bytes,
     command::{BlueprintsCommand, ChangeKey, FilesCommand, LocationsCommand},
     model::{
+        DefinitionId,
+        blueprint::Definition,
         channel::{Entry, NewEntry},
         file::Place as At,
     },
@@ -120,6 +122,21 @@ fn blueprints_are_read_with_whatever_clients_put_beside_them() {
     for key in ["colonyname", "namespace"] {
         let message = json!({"msgtype": "removeblueprintdefinitionmsg", key: "dev", "name": "d"});
         assert_eq!(ask(message).unwrap().place, Place::Colony("dev".try_into().unwrap()), "{key}");
+    }
+}
+
+#[test]
+fn a_definition_is_called_what_its_writer_called_it() {
+    for (written, shown) in [(json!("Lamp"), "Lamp"), (json!(""), "BlueprintDefinition")] {
+        let definition = json!({"kind": written, "metadata": {"name": "d", "colonyname": "dev"},
+            "spec": {"names": {"kind": "Lamp"}}});
+        let message = json!({"msgtype": "addblueprintdefinitionmsg", "blueprintdefinition": definition});
+        let Command::Blueprints(BlueprintsCommand::AddDefinition { definition }) = command(message) else {
+            panic!("a definition")
+        };
+        let id = DefinitionId::from_bytes([1; 32]);
+        let definition = Definition { id, definition, added_at: Timestamp::ZERO };
+        assert_eq!(crate::model::json::definition(&definition, DEV)["kind"], shown);
     }
 }
 

@@ -61,12 +61,14 @@ pub(crate) fn definition(document: &Field<'_>) -> Result<NewDefinition, SpecErro
         return Err(document.expected("an object"));
     }
     let mut object = document.object()?;
-    object.skip(&["kind", "blueprintdefinitionid"]);
+    object.skip(&["blueprintdefinitionid"]);
+    let document_kind = object.read(&["kind"])?;
     let head: Head = object.read(&["metadata"])?;
     let mut definition = object.read_with(&["spec"], body)?;
     object.finish()?;
     definition.name = head.name;
     definition.metadata = head.metadata;
+    definition.document_kind = document_kind;
     Ok(definition)
 }
 

@@ -13,6 +13,9 @@ use crate::{
     time::Timestamp,
 };
 
+/// What a definition is called whose writer called it nothing.
+const DEFINITION: &str = "BlueprintDefinition";
+
 /// A blueprint.
 #[must_use]
 pub fn blueprint(blueprint: &Blueprint, colony: ColonyContext<'_>) -> Value {
@@ -62,7 +65,7 @@ pub fn definition(definition: &Definition, colony: ColonyContext<'_>) -> Value {
     }
     json!({
         "blueprintdefinitionid": definition.id.to_hex(),
-        "kind": "BlueprintDefinition",
+        "kind": if said.document_kind.is_empty() { DEFINITION } else { said.document_kind.as_str() },
         "metadata": metadata(&said.metadata, &said.name, colony),
         "spec": spec,
     })
