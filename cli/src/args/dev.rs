@@ -20,7 +20,7 @@ pub(crate) struct DevArgs {
     /// Where to serve ColonyOS's clients; loopback only [default: 127.0.0.1:50080, unless --listen is given]
     #[arg(long, value_name = "ADDR")]
     pub(crate) http: Option<SocketAddr>,
-    /// Do not take work on this machine
+    /// Do not take work on this machine: work of type cli is for programs that use ColonyOS's documented key
     #[arg(long)]
     pub(crate) no_executor: bool,
 }

@@ -136,7 +136,8 @@ fn executors(keys: &Keys, no_executor: bool) -> Vec<Executor> {
     let documented = Executor {
         id: keys.executor.identity(),
         name: Text::cut(DEV),
-        executor_type: Text::cut(DEV),
+        // Where this machine takes no work, what ColonyOS's documentation has it take; else nothing that this machine would.
+        executor_type: Text::cut(if no_executor { LOCAL_TYPE } else { DEV }),
         ..Executor::default()
     };
     let local = Executor {

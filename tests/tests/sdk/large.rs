@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, thread, time::Instant};
 use colony_tests::{home::Home, http::Api};
 use serde_json::{Value, json};
 
-use crate::{EXECUTOR, dev, key};
+use crate::{
+    EXECUTOR, dev, key,
+    plain::{metric, metrics},
+};
 
 /// Nodes of a layer, and layers: each node waits for two of the layer above.
 const WIDTH: usize = 20;
@@ -22,7 +25,7 @@ fn node(layer: usize, place: usize) -> Value {
         0 => Vec::new(),
         _ => vec![name(layer - 1, place), name(layer - 1, place + 1)],
     };
-    let conditions = json!({"colonyname": "dev", "executortype": "dev", "dependencies": parents});
+    let conditions = json!({"colonyname": "dev", "executortype": "cli", "dependencies": parents});
     json!({"nodename": name(layer, place), "funcname": "f", "conditions": conditions})
 }
 
@@ -70,11 +73,28 @@ fn a_workflow_of_a_thousand_nodes_is_carried_out_once_each() {
         *times.entry(node).or_default() += 1;
     }
     assert_eq!((times.len(), times.values().max()), (LAYERS * WIDTH, Some(&1)));
-    let shown = api.call(&json!({"msgtype": "getprocessgraphmsg", "processgraphid": id}), &key).payload;
-    assert_eq!((&shown["state"], shown["nodes"].as_array().unwrap().len()), (&json!(2), LAYERS * WIDTH));
+    let shown = json!({"msgtype": "getprocessgraphmsg", "processgraphid": id});
+    let graph = api.call(&shown, &key).payload;
+    assert_eq!((&graph["state"], graph["nodes"].as_array().unwrap().len()), (&json!(2), LAYERS * WIDTH));
     let listed = json!({"msgtype": "getprocessesmsg", "colonyname": "dev", "count": 100, "state": 2});
     assert_eq!(api.call(&listed, &key).payload.as_array().unwrap().len(), 100);
     let inner = json!({"msgtype": "getprocessesmsg", "colonyname": "dev", "count": 100, "state": -1,
         "processgraphid": id});
     assert_eq!(api.call(&inner, &key).payload.as_array().unwrap().len(), 100);
+
+    // However many processes are shown, the disk is looked at once for them, and once for their workflow.
+    let looks = || metric(&metrics(&url), "colony_store_reads_total");
+    for (message, most) in [(listed, 1.0), (inner, 2.0), (shown, 2.0)] {
+        let mut counted: Vec<f64> = Vec::new();
+        for _ in 0..5 {
+            let before = looks();
+            assert_eq!(api.call(&message, &key).status, 200);
+            counted.push(looks() - before);
+        }
+        // The node has other things to read, too, now and then.
+        assert!(
+            counted.contains(&most) && counted.iter().all(|looks| *looks >= most),
+            "{message}: {counted:?}"
+        );
+    }
 }

@@ -1,6 +1,9 @@
 //! Requests that no client would send: each class of them has the answers it may get, and none changes anything.
 //!
-//! `COLONY_MUTATIONS` is how many; 5,000 by default.
+//! What may be carried out although something was done to it is made of messages that change nothing; what must be refused
+//! is made of changes, too. `COLONY_MUTATIONS` is how many; 5,000 by default.
+
+mod changes;
 
 use colony_protocol::identity::{Digest, SecretKey};
 use colony_tests::{
@@ -11,6 +14,7 @@ use colony_tests::{
 use serde_json::{Value, json};
 
 use crate::{EXECUTOR, dev, key};
+use changes::{Change, changes, prepare, state};
 
 /// A seeded source of everything random here (splitmix64).
 struct Dice(u64);
@@ -24,6 +28,10 @@ impl Dice {
         usize::try_from((mixed ^ (mixed >> 31)) % end as u64).unwrap()
     }
 }
+
+/// Classes in which nothing may be carried out.
+const REFUSED: [&str; 4] =
+    ["another key signed it", "it names another colony", "its base64 is cut", "its signature is broken"];
 
 /// What is done to a good request, and the statuses it may be answered with then.
 const CLASSES: [(&str, &[u16]); 9] = [
@@ -41,7 +49,7 @@ const CLASSES: [(&str, &[u16]); 9] = [
 /// Good requests to begin with; those that would change something lack what they need, whatever is done to them.
 fn seeds() -> Vec<Value> {
     let id = "ab".repeat(32);
-    let nobody = json!({"colonyname": "nowhere", "executortype": "dev"});
+    let nobody = json!({"colonyname": "nowhere", "executortype": "cli"});
     vec![
         json!({"msgtype": "getprocessesmsg", "colonyname": "dev", "count": 10, "state": 0, "label": ""}),
         json!({"msgtype": "getprocessmsg", "processid": id}),
@@ -107,8 +115,23 @@ fn sign(text: &str, kind: &Value, key: &SecretKey) -> Value {
     json!({"payloadtype": kind, "payload": payload, "signature": signature})
 }
 
-fn mutate(class: &str, mut message: Value, dice: &mut Dice) -> Vec<u8> {
-    let (good, other) = (key(EXECUTOR), SecretKey::derive(&dice.below(1_000_000).to_be_bytes()));
+/// Puts another colony wherever a message names its own; says whether it does so anywhere.
+fn rename(value: &mut Value, to: &str) -> bool {
+    let Some(object) = value.as_object_mut() else { return false };
+    let mut found = false;
+    for (name, inner) in object {
+        if name == "colonyname" {
+            *inner = json!(to);
+            found = true;
+        } else {
+            found |= rename(inner, to);
+        }
+    }
+    found
+}
+
+fn mutate(class: &str, (mut message, signer): Change, dice: &mut Dice) -> Vec<u8> {
+    let (good, other) = (key(signer), SecretKey::derive(&dice.below(1_000_000).to_be_bytes()));
     let kind = message["msgtype"].clone();
     let request = match class {
         "a field is missing" => {
@@ -130,8 +153,10 @@ fn mutate(class: &str, mut message: Value, dice: &mut Dice) -> Vec<u8> {
         }
         "another key signed it" => signed(&message, &other),
         "it names another colony" => {
-            let message =
-                json!({"msgtype": "getcolonystatsmsg", "colonyname": format!("c{}", dice.below(1_000))});
+            let name = format!("c{}", dice.below(1_000));
+            if !rename(&mut message, &name) {
+                message = json!({"msgtype": "getcolonystatsmsg", "colonyname": name});
+            }
             signed(&message, &good)
         }
         "its base64 is cut" => {
@@ -173,13 +198,17 @@ fn no_mutated_request_changes_anything_or_goes_without_an_answer() {
     let home = Home::new();
     let (mut dev, url) = dev(&home);
     let mut api = Api::connect(&url);
-    let stats = json!({"msgtype": "getcolonystatsmsg", "colonyname": "dev"});
-    let before = api.call(&stats, &key(EXECUTOR)).payload;
+    let changes = changes(&prepare(&mut api));
+    let before = state(&mut api);
     let (count, mut dice) = (parameter("COLONY_MUTATIONS", 5_000), Dice(6));
     let seeds = seeds();
     for turn in 0..count {
         let (class, allowed) = CLASSES[usize::try_from(turn).unwrap() % CLASSES.len()];
-        let body = mutate(class, seeds[dice.below(seeds.len())].clone(), &mut dice);
+        let good = match REFUSED.contains(&class) && dice.below(2) == 0 {
+            true => changes[dice.below(changes.len())].clone(),
+            false => (seeds[dice.below(seeds.len())].clone(), EXECUTOR),
+        };
+        let body = mutate(class, good, &mut dice);
         let reply = api.post(&body);
         let shown =
             || format!("{class}: {} -> {reply:?}", String::from_utf8_lossy(&body[..body.len().min(2_000)]));
@@ -190,6 +219,11 @@ fn no_mutated_request_changes_anything_or_goes_without_an_answer() {
             assert!(!reply.payload["message"].as_str().unwrap().is_empty(), "{}", shown());
         }
     }
-    assert_eq!(api.call(&stats, &key(EXECUTOR)).payload, before);
+    assert_eq!(state(&mut api), before);
     assert!(dev.is_running());
+    // It was not for what they ask that the changes were refused.
+    for (change, signer) in changes {
+        let reply = api.call(&change, &key(signer));
+        assert_eq!(reply.status, 200, "{change}: {reply:?}");
+    }
 }

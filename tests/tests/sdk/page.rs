@@ -52,11 +52,11 @@ fn a_page_of_any_origin_is_let_in_and_watches_what_it_submitted() {
     );
 
     let mut socket = WebSocket::connect(&url, ORIGIN);
-    let watch = json!({"msgtype": "subscribeprocessesmsg", "colonyname": "dev", "executortype": "dev", "state": 2,
+    let watch = json!({"msgtype": "subscribeprocessesmsg", "colonyname": "dev", "executortype": "cli", "state": 2,
         "timeout": 30});
     socket.send(&watch, &key(EXECUTOR));
     let (mut api, executor) = (Api::connect(&url), key(EXECUTOR));
-    let conditions = json!({"colonyname": "dev", "executortype": "dev"});
+    let conditions = json!({"colonyname": "dev", "executortype": "cli"});
     let submit =
         json!({"msgtype": "submitfuncspecmsg", "spec": {"funcname": "echo", "conditions": conditions}});
     // The subscription is on its way; what it shows is what ends from then on.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::{EXECUTOR, OWNER, SERVER, dev, key};
 
 fn submission() -> Value {
-    let conditions = json!({"colonyname": "dev", "executortype": "dev"});
+    let conditions = json!({"colonyname": "dev", "executortype": "cli"});
     json!({"msgtype": "submitfuncspecmsg", "spec": {"funcname": "echo", "args": [1, "a", {"x": [9007199254740993_u64]}],
         "maxexectime": 0, "conditions": conditions}})
 }
@@ -94,7 +94,7 @@ fn what_is_signed_for_another_kind_or_changed_on_the_way_does_nothing() {
 }
 
 /// What `GET /metrics` says.
-fn metrics(url: &str) -> String {
+pub(crate) fn metrics(url: &str) -> String {
     let host = url.trim_start_matches("http://");
     let mut stream = std::net::TcpStream::connect(host).unwrap();
     stream
@@ -103,6 +103,13 @@ fn metrics(url: &str) -> String {
     let mut said = String::new();
     stream.read_to_string(&mut said).unwrap();
     said
+}
+
+/// A number of it.
+pub(crate) fn metric(said: &str, name: &str) -> f64 {
+    let line =
+        said.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name}\n{said}"));
+    line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
 #[test]
@@ -124,11 +131,7 @@ fn metrics_tell_how_long_the_queue_is_and_how_long_work_waited() {
     ] {
         assert!(said.contains(line), "{line} is not in\n{said}");
     }
-    let value = |name: &str| -> f64 {
-        let line =
-            said.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name}\n{said}"));
-        line.rsplit(' ').next().unwrap().parse().unwrap()
-    };
+    let value = |name: &str| metric(&said, name);
     assert!(value("colony_queue_age_seconds") > 0.0);
     assert!(value("colony_elections_total") >= 1.0);
     assert!(value("colony_store_commits_total") >= 4.0);

@@ -12,7 +12,7 @@ use crate::{EXECUTOR, OWNER, dev, key};
 
 /// Work for the development executor's type, with a channel.
 fn submit(api: &mut Api) -> Value {
-    let conditions = json!({"colonyname": "dev", "executortype": "dev"});
+    let conditions = json!({"colonyname": "dev", "executortype": "cli"});
     let spec = json!({"funcname": "talk", "env": {"SECRET": "s3cret"}, "channels": ["words"], "conditions": conditions});
     let reply = api.call(&json!({"msgtype": "submitfuncspecmsg", "spec": spec}), &key(EXECUTOR));
     assert_eq!(reply.status, 200, "{reply:?}");
@@ -22,7 +22,7 @@ fn submit(api: &mut Api) -> Value {
 /// An executor of the colony that its owner has not approved.
 fn pending(api: &mut Api) -> SecretKey {
     let key_of = SecretKey::derive(b"pending");
-    let executor = json!({"executorid": key_of.identity().to_hex(), "executortype": "dev", "executorname": "pending",
+    let executor = json!({"executorid": key_of.identity().to_hex(), "executortype": "cli", "executorname": "pending",
         "colonyname": "dev"});
     let reply = api.call(&json!({"msgtype": "addexecutormsg", "executor": executor}), &key(OWNER));
     assert_eq!(reply.status, 200, "{reply:?}");
@@ -35,9 +35,9 @@ fn hole_3_strangers_and_unapproved_executors_are_shown_no_process() {
     let (_dev, url) = dev(&home);
     let mut api = Api::connect(&url);
     let id = submit(&mut api);
-    let one = json!({"msgtype": "subscribeprocessmsg", "processid": id, "executortype": "dev", "state": 0, "timeout": 5,
+    let one = json!({"msgtype": "subscribeprocessmsg", "processid": id, "executortype": "cli", "state": 0, "timeout": 5,
         "colonyname": "dev"});
-    let all = json!({"msgtype": "subscribeprocessesmsg", "executortype": "dev", "state": 0, "timeout": 5,
+    let all = json!({"msgtype": "subscribeprocessesmsg", "executortype": "cli", "state": 0, "timeout": 5,
         "colonyname": "dev"});
     let words = json!({"msgtype": "subscribechannelmsg", "processid": id, "name": "words", "afterseq": 0, "timeout": 5});
     for watcher in [SecretKey::derive(b"stranger"), pending(&mut api)] {
