@@ -4,6 +4,7 @@ use std::{
     io::{BufRead as _, BufReader},
     path::PathBuf,
     process::{ChildStdout, Command, Stdio},
+    thread,
     time::Instant,
 };
 
@@ -14,7 +15,12 @@ use colony_protocol::{
     query::{ProcessFilter, Query},
     reply::Answer,
 };
-use colony_tests::cluster::{COLONY, Cluster, PATIENCE, Setting};
+use colony_tests::{
+    cluster::{COLONY, Cluster, PATIENCE, Setting},
+    http::Api,
+    websocket::{Frame, WebSocket},
+};
+use serde_json::json;
 
 use crate::{python, rust};
 
@@ -23,11 +29,21 @@ const CYCLES: usize = 60;
 /// After so many the coordinator is killed.
 const BEFORE: usize = 15;
 
-/// Runs a client that tells of each piece of work when it has closed it, and kills the coordinator meanwhile.
-async fn goes_on(name: &str, command: impl FnOnce(&str, &SecretKey) -> Command) {
+/// Three voters with their doors open.
+struct Colony {
+    cluster: Cluster,
+    /// The one that coordinates.
+    leader: usize,
+    /// The door of one that does not.
+    url: String,
+    /// An executor's key.
+    key: SecretKey,
+}
+
+async fn colony(name: &str) -> Colony {
     let setting =
         Setting { flags: ["--http", "127.0.0.1:0"].map(str::to_owned).to_vec(), ..Setting::default() };
-    let mut cluster = Cluster::start_with(3, &setting).await;
+    let cluster = Cluster::start_with(3, &setting).await;
     let key = SecretKey::derive(name.as_bytes());
     let executor = Executor {
         id: key.identity(),
@@ -39,6 +55,12 @@ async fn goes_on(name: &str, command: impl FnOnce(&str, &SecretKey) -> Command) 
     let leader = cluster.coordinator().await;
     let follower = &cluster.members[(leader + 1) % 3];
     let url = follower.node().unwrap().ready()["http"].as_str().unwrap().to_owned();
+    Colony { cluster, leader, url, key }
+}
+
+/// Runs a client that tells of each piece of work when it has closed it, and kills the coordinator meanwhile.
+async fn goes_on(name: &str, command: impl FnOnce(&str, &SecretKey) -> Command) {
+    let Colony { mut cluster, leader, url, key } = colony(name).await;
     let mut client = command(&url, &key).stdout(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(client.stdout.take().unwrap());
     let mut closed = heard(&mut said, BEFORE);
@@ -81,6 +103,59 @@ fn client(program: PathBuf, args: &[&str], url: &str, key: &SecretKey) -> Comman
     let count = CYCLES.to_string();
     command.args(args).args([url, COLONY, key.to_hex().as_str(), count.as_str()]);
     command
+}
+
+/// What an executor says in a channel, and after how much of it the coordinator is killed.
+const WORDS: u64 = 150;
+const WORDS_BEFORE: u64 = 40;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_goes_on_in_order_and_to_its_end_when_the_coordinator_is_killed() {
+    let Colony { mut cluster, leader, url, key } = colony("channel").await;
+    let (owner, mut api) = (cluster.owner.clone(), Api::connect(&url));
+    let conditions = json!({"colonyname": COLONY, "executortype": "rs"});
+    let spec = json!({"funcname": "talk", "channels": ["words"], "conditions": conditions});
+    let submitted = api.call(&json!({"msgtype": "submitfuncspecmsg", "spec": spec}), &owner);
+    let id = submitted.payload["processid"].clone();
+    let assign = json!({"msgtype": "assignprocessmsg", "colonyname": COLONY, "timeout": 20});
+    assert_eq!(api.call(&assign, &key).payload["processid"], id);
+    let mut socket = WebSocket::connect(&url, "http://page");
+    let listen = json!({"msgtype": "subscribechannelmsg", "processid": id, "name": "words", "afterseq": 0, "timeout": 120});
+    socket.send(&listen, &owner);
+    let word = |number: u64| {
+        json!({"msgtype": "channelappendmsg", "processid": id, "name": "words", "sequence": number, "inreplyto": 0,
+            "payload": "aGk="})
+    };
+    let talk: Vec<_> = (1..=WORDS).map(word).collect();
+    let (close, said) = (json!({"msgtype": "closesuccessfulmsg", "processid": id, "out": []}), url.clone());
+    let executor = thread::spawn(move || {
+        let mut api = Api::connect(&said);
+        for word in talk.iter().chain([&close]) {
+            let reply = api.call(word, &key);
+            assert_eq!(reply.status, 200, "{reply:?}");
+        }
+    });
+
+    let mut heard = Vec::new();
+    loop {
+        let entries = match socket.frame() {
+            Frame::Reply(_, entries) => entries,
+            other => panic!("after {} words: {other:?}", heard.len()),
+        };
+        let entries = entries.as_array().unwrap();
+        if entries.is_empty() {
+            break;
+        }
+        heard.extend(entries.iter().map(|entry| entry["sequence"].as_u64().unwrap()));
+        if heard.len() as u64 >= WORDS_BEFORE && cluster.members[leader].is_up() {
+            cluster.members[leader].kill();
+        }
+    }
+    executor.join().unwrap();
+    // Nothing is lost, said twice, or out of order; and the end is the process's.
+    assert_eq!(heard, (1..=WORDS).collect::<Vec<_>>());
+    assert_eq!(socket.frame(), Frame::Close);
+    assert!(!cluster.members[leader].is_up());
 }
 
 #[tokio::test(flavor = "multi_thread")]

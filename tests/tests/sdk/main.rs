@@ -11,6 +11,7 @@ mod page;
 mod plain;
 mod python;
 mod rust;
+mod slow;
 mod together;
 mod watching;
 
