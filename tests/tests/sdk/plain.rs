@@ -1,6 +1,9 @@
 //! What any HTTP client can do: no SDK, a signature computed here.
 
-use std::io::{Read as _, Write as _};
+use std::{
+    io::{Read as _, Write as _},
+    time::{Duration, Instant},
+};
 
 use colony_protocol::identity::SecretKey;
 use colony_tests::{
@@ -64,6 +67,35 @@ fn a_paused_colony_gives_no_work_and_says_why() {
     assert_eq!(api.call(&assign(1), &key(EXECUTOR)).status, 408);
     assert_eq!(api.call(&about("resumeassignmentsmsg"), &key(OWNER)).status, 200);
     assert_eq!(api.call(&assign(-1), &key(EXECUTOR)).status, 404);
+}
+
+#[test]
+fn who_waits_for_work_while_the_colony_is_paused_gets_it_when_it_goes_on() {
+    let home = Home::new();
+    let (_dev, url) = dev(&home);
+    let (mut api, executor) = (Api::connect(&url), key(EXECUTOR));
+    let about = |kind: &str| json!({"msgtype": kind, "colonyname": "dev"});
+    assert_eq!(api.call(&about("pauseassignmentsmsg"), &key(OWNER)).status, 200);
+    for _ in 0..2 {
+        assert_eq!(api.call(&submission(), &executor).status, 200);
+    }
+    let waiting: Vec<_> = (0..2)
+        .map(|_| {
+            let (url, key) = (url.clone(), executor.clone());
+            std::thread::spawn(move || {
+                let assign = json!({"msgtype": "assignprocessmsg", "colonyname": "dev", "timeout": 30});
+                Api::connect(&url).call(&assign, &key)
+            })
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(500));
+    let begun = Instant::now();
+    assert_eq!(api.call(&about("resumeassignmentsmsg"), &key(OWNER)).status, 200);
+    // All of them, and not when their time is over.
+    for waiting in waiting {
+        assert_eq!(waiting.join().unwrap().status, 200);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use colony_tests::{
 };
 use serde_json::{Value, json};
 
-use crate::{EXECUTOR, OWNER, dev, key};
+use crate::{EXECUTOR, OWNER, SERVER, dev, key};
 
 /// Work for the development executor's type, with a channel.
 fn submit(api: &mut Api) -> Value {
@@ -54,6 +54,42 @@ fn hole_3_strangers_and_unapproved_executors_are_shown_no_process() {
     socket.send(&one, &key(EXECUTOR));
     let Frame::Reply(kind, process) = socket.frame() else { panic!("the submitter is shown its process") };
     assert_eq!((kind.as_str(), &process["processid"]), ("subscribeprocessmsg", &id));
+}
+
+#[test]
+fn every_listener_hears_of_work_and_only_of_that_of_its_own_colony() {
+    let home = Home::new();
+    let (_dev, url) = dev(&home);
+    let (mut api, stranger) = (Api::connect(&url), SecretKey::derive(b"the owner of another colony"));
+    let other = json!({"colonyid": stranger.identity().to_hex(), "name": "other"});
+    assert_eq!(api.call(&json!({"msgtype": "addcolonymsg", "colony": other}), &key(SERVER)).status, 200);
+    let listen = |colony: &str, by: &SecretKey| {
+        let mut socket = WebSocket::connect(&url, "http://page");
+        let all = json!({"msgtype": "subscribeprocessesmsg", "executortype": "cli", "state": 0, "timeout": 30,
+            "colonyname": colony});
+        socket.send(&all, by);
+        socket
+    };
+    let ours = [listen("dev", &key(EXECUTOR)), listen("dev", &key(EXECUTOR)), listen("", &key(EXECUTOR))];
+    let mut theirs = listen("other", &stranger);
+    // The subscriptions are on their way; what they show is what happens from then on.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let conditions = json!({"colonyname": "other", "executortype": "cli"});
+    let spec = json!({"funcname": "theirs", "conditions": conditions});
+    let reply = api.call(&json!({"msgtype": "submitfuncspecmsg", "spec": spec}), &stranger);
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let id = submit(&mut api);
+    let first = |socket: &mut WebSocket| match socket.frame() {
+        Frame::Reply(_, process) => process["processid"].clone(),
+        other => panic!("{other:?}"),
+    };
+    for mut socket in ours {
+        assert_eq!(first(&mut socket), id);
+    }
+    assert_eq!(first(&mut theirs), reply.payload["processid"]);
+    // Who is in one colony is not told of another.
+    let mut denied = listen("other", &key(EXECUTOR));
+    assert!(matches!(denied.frame(), Frame::Fault(403, _)));
 }
 
 #[test]
