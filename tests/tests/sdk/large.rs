@@ -82,7 +82,7 @@ fn a_workflow_of_a_thousand_nodes_is_carried_out_once_each() {
         "processgraphid": id});
     assert_eq!(api.call(&inner, &key).payload.as_array().unwrap().len(), 100);
 
-    // However many processes are shown, the disk is looked at once for them, and once for their workflow.
+    // However many processes are shown, the disk is looked at once for them at most, and once for their workflow.
     let looks = || metric(&metrics(&url), "colony_store_reads_total");
     for (message, most) in [(listed, 1.0), (inner, 2.0), (shown, 2.0)] {
         let mut counted: Vec<f64> = Vec::new();
@@ -91,10 +91,7 @@ fn a_workflow_of_a_thousand_nodes_is_carried_out_once_each() {
             assert_eq!(api.call(&message, &key).status, 200);
             counted.push(looks() - before);
         }
-        // The node has other things to read, too, now and then.
-        assert!(
-            counted.contains(&most) && counted.iter().all(|looks| *looks >= most),
-            "{message}: {counted:?}"
-        );
+        // What ended lately is in memory still; and the node has other things to read, too, now and then.
+        assert!(counted.iter().any(|looks| *looks <= most), "{message}: {counted:?}");
     }
 }
