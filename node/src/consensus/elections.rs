@@ -5,11 +5,18 @@
 //! has live connections to a quorum. When it gets its quorum back it first listens for as long as a coordinator may
 //! take to be heard; only then may it call one.
 //!
+//! Nor may one that only passes through a membership in which it votes. A node that was sent away and let in again on an
+//! empty disk replays a history in which it voted on the disk before; by that membership it would stand for election
+//! against a coordinator that it does not even know yet, again and again, and no coordinator would last. Each
+//! membership names the disks of its voters, so it can tell.
+//!
 //! A coordinator that dies costs nothing here: the connections to the others stay, and they are a quorum.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use colony_protocol::identity::Identity;
+use colony_protocol::{identity::Identity, model::member::StoreId, mutant};
+use colony_store::{MemberId, MemberInfo};
+use openraft::Membership;
 use tokio::sync::watch;
 
 use super::Consensus;
@@ -22,23 +29,28 @@ const IDLE: Duration = Duration::from_secs(3600);
 pub type Reachable = watch::Receiver<Arc<BTreeSet<Identity>>>;
 
 /// Allows and forbids elections until the engine or the connections end.
-pub(super) async fn watch_over(consensus: Consensus, mut reachable: Reachable, runtime: Runtime) {
+pub(super) async fn watch_over(
+    consensus: Consensus,
+    store: StoreId,
+    mut reachable: Reachable,
+    runtime: Runtime,
+) {
     let mut metrics = consensus.raft.server_metrics();
     let mut listening = Listening::default();
     loop {
         let now = runtime.elapsed();
         let (quorum, alone) = {
             let metrics = metrics.borrow_and_update();
-            let configs: Vec<BTreeSet<Identity>> = metrics
-                .membership_config
-                .membership()
+            let membership = metrics.membership_config.membership();
+            let configs: Vec<BTreeSet<Identity>> = membership
                 .get_joint_config()
                 .iter()
                 .map(|voters| voters.iter().map(|member| member.0).collect())
                 .collect();
             let me = consensus.me.0;
             let reachable = reachable.borrow_and_update().clone();
-            (has_quorum(&configs, me, &reachable), is_alone(&configs, me))
+            let seated = is_seated(membership, consensus.me, store);
+            (seated && has_quorum(&configs, me, &reachable), seated && is_alone(&configs, me))
         };
         let pause = listening.look(quorum, alone, now, consensus.timing.election_max());
         consensus.allow_elections(pause.is_none());
@@ -81,12 +93,19 @@ fn has_quorum(configs: &[BTreeSet<Identity>], me: Identity, reachable: &BTreeSet
     })
 }
 
+/// Whether it is this disk of the node that the membership names.
+fn is_seated(membership: &Membership<MemberId, MemberInfo>, me: MemberId, store: StoreId) -> bool {
+    membership.get_node(&me).is_some_and(|info| info.store == store) || mutant::is("stand-for-what-was")
+}
+
 fn is_alone(configs: &[BTreeSet<Identity>], me: Identity) -> bool {
     configs.iter().all(|voters| voters.len() == 1 && voters.contains(&me))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn set(names: &[u8]) -> BTreeSet<Identity> {
@@ -105,6 +124,17 @@ mod tests {
         // While the set changes, both count.
         assert!(!has_quorum(&[set(&[1, 2, 3]), set(&[4, 5, 6])], me(), &set(&[2, 3])));
         assert!(!has_quorum(&[set(&[1, 2])], me(), &set(&[])));
+    }
+
+    #[test]
+    fn who_votes_on_another_disk_has_no_seat() {
+        let (before, now) = (StoreId::from_bytes([1; 16]), StoreId::from_bytes([2; 16]));
+        let me = MemberId(me());
+        let info = MemberInfo { store: before, ..MemberInfo::default() };
+        let membership = Membership::new(vec![BTreeSet::from([me])], BTreeMap::from([(me, info)]));
+        assert!(is_seated(&membership, me, before));
+        assert!(!is_seated(&membership, me, now));
+        assert!(!is_seated(&membership, MemberId::default(), before));
     }
 
     #[test]

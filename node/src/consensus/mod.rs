@@ -16,7 +16,9 @@ mod standing;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use colony_protocol::{bounded::Text, entry::Batch, identity::Identity, refusal::Refusal};
+use colony_protocol::{
+    bounded::Text, entry::Batch, identity::Identity, model::member::StoreId, refusal::Refusal,
+};
 use colony_store::{MemberId, MemberInfo, Outcomes, Snapshot};
 use futures::future::BoxFuture;
 use openraft::{
@@ -82,6 +84,8 @@ pub struct Consensus {
 pub struct Setup {
     /// This node.
     pub me: Identity,
+    /// Its disk.
+    pub store: StoreId,
     /// How it is reached, if it shall found the group with itself alone.
     pub found: Option<MemberInfo>,
     /// Carries messages to the others.
@@ -154,7 +158,7 @@ impl Consensus {
         L: RaftLogStorage<Types>,
         S: RaftStateMachine<Types>,
     {
-        let Setup { me: identity, found, links, reachable, timing, log_kept } = setup;
+        let Setup { me: identity, store, found, links, reachable, timing, log_kept } = setup;
         let me = MemberId(identity);
         let config = Arc::new(config(timing, log_kept).validate()?);
         let network = link::Network::new(links);
@@ -175,7 +179,7 @@ impl Consensus {
         let distiller = standing::Distiller::new(identity, timing, runtime.clone());
         runtime.spawn("standing", distiller.run(raft.metrics(), told));
         let consensus = Self { raft, me, reads: Arc::default(), standing, timing };
-        let elections = elections::watch_over(consensus.clone(), reachable, runtime.clone());
+        let elections = elections::watch_over(consensus.clone(), store, reachable, runtime.clone());
         runtime.spawn("elections", elections);
         Ok(consensus)
     }

@@ -267,6 +267,7 @@ impl Ground {
     fn setup(&self, config: &ColonyConfig) -> Setup {
         Setup {
             me: self.identity,
+            store: self.store.id(),
             found: config.found.as_ref().map(|founding| self.info(founding.member.clone())),
             links: self.peers.links(config.id),
             reachable: self.peers.reachable(),

@@ -1,9 +1,9 @@
 //! Deliberate bugs in the shipped crates, one at a time, by name. `../MUTANTS.md` says what catches them.
 
 /// All of them, with faults under which they show.
-pub const ALL: [(&str, &str); 30] = [
-    ("acknowledge-before-the-commit", "power-cut"),
-    ("apply-what-expired", "split,leader-isolated"),
+pub const ALL: [(&str, &str); 31] = [
+    ("acknowledge-before-the-commit", "crash,power-cut"),
+    ("apply-what-expired", "clock-jump,slow-disk"),
     ("archive-nothing", "restart"),
     ("begin-tokens-anew", "clients-cut"),
     ("cancel-as-failed", "storm"),
@@ -19,17 +19,18 @@ pub const ALL: [(&str, &str); 30] = [
     ("hear-no-newcomer", "membership,clock-jump,disk-error"),
     ("ignore-the-fencing-token", "clients-cut"),
     ("ignore-the-holder", "clients-cut"),
-    ("keep-what-was-cut", "leader-isolated,crash"),
-    ("lead-before-it-is-known-what-was", "leader-isolated,crash"),
+    ("keep-what-was-cut", "split,crash"),
+    ("lead-before-it-is-known-what-was", "restart,leader-isolated"),
     ("lose-the-output", "storm"),
     ("lose-the-tenth-item", "storm"),
     ("miscount", "storm"),
     ("queue-twice", "storm"),
-    ("read-without-a-quorum", "leader-isolated,split"),
+    ("read-without-a-quorum", "pause,leader-isolated"),
     ("release-nothing", "storm"),
     ("renew-what-is-lost", "clients-cut"),
     ("skip-an-entry", "storm"),
     ("skip-the-sync", "crash,power-cut"),
+    ("stand-for-what-was", "bit-flip,clock-drift,clients-cut"),
     ("use-a-token-again", "clients-cut"),
     ("write-without-a-lease", "clients-cut"),
 ];

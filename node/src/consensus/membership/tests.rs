@@ -136,6 +136,7 @@ impl Lab {
         let parts = store.open_colony(key("owner").identity(), Arc::new(|_: &[_]| {})).await.unwrap();
         let setup = Setup {
             me: key(name).identity(),
+            store: disk,
             found: founds.then(|| info(name)),
             links: Arc::new(self.wires.clone()),
             reachable: self.reachable.subscribe(),
