@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use colony_protocol::{
-    colony::{Change, Colony, Expiry, RowKey, decode_process, decode_workflow},
-    model::{Process, State},
+    colony::{Archived, Change, Colony, Expiry, RowKey, decode_process, decode_workflow},
+    identity::Identity,
+    model::{Process, State, Workflow},
 };
 
 /// Rows, as the store would hold them.
@@ -26,6 +27,7 @@ impl Disk {
                     self.rows.insert(*key, row.clone());
                 }
                 Change::Forgotten(key) => self.forget(*key),
+                Change::Removed(what, by) => self.remove(what, by, colony),
                 Change::ForgottenState(state) => self.forget_state(*state),
                 Change::Expired(expiry) => self.expire(expiry),
             }
@@ -51,6 +53,33 @@ impl Disk {
             }
             other => {
                 self.rows.remove(&other);
+            }
+        }
+    }
+
+    /// Forgets what somebody wants forgotten, if it may.
+    fn remove(&mut self, what: &Archived, by: &Identity, colony: &Colony) {
+        match what {
+            Archived::Process(id) => {
+                let key = RowKey::ArchivedProcess(id.number());
+                let row = self.rows.get(&key).and_then(|row| decode_process(row).ok());
+                let may = |row: &Process| {
+                    row.id == *id && colony.may_end(by, &row.initiator, &row.initiator_name).is_ok()
+                };
+                if row.is_some_and(|row| may(&row)) {
+                    self.forget(key);
+                    self.forget_lines(id.number());
+                }
+            }
+            Archived::Workflow(id) => {
+                let key = RowKey::ArchivedWorkflow(id.number());
+                let row = self.rows.get(&key).and_then(|row| decode_workflow(row).ok());
+                let may = |row: &Workflow| {
+                    row.id == *id && colony.may_end(by, &row.initiator, &row.initiator_name).is_ok()
+                };
+                if row.is_some_and(|row| may(&row)) {
+                    self.forget(key);
+                }
             }
         }
     }

@@ -23,6 +23,7 @@ use crate::{
     group::{Group, reporting},
     log::{SharedLog, engine_error},
     operation::{Edit, Operation, Urgency},
+    pending::Asked,
     snapshot,
     store::live_rows,
     tables::{ROWS, Rows, Slot},
@@ -68,9 +69,9 @@ impl<C: ColonyTypes> StateMachine<C> {
             if let Some(membership) = membership {
                 pending.set_membership(membership);
             }
-            pending.record(id, colony.now(), out.changes.drain(..), &|key| {
-                Rows::open(&self.group.link.read()?, self.group.slot)?.get(key)
-            })?;
+            let disk = |key: &_| Rows::open(&self.group.link.read()?, self.group.slot)?.get(key);
+            let asked = Asked { colony: &colony, disk: &disk };
+            pending.record(id, colony.now(), out.changes.drain(..), &asked)?;
             outcomes
         };
         if !out.events.is_empty() {

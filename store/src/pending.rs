@@ -10,7 +10,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use colony_protocol::{
-    colony::{Change, Colony, RowKey, decode_workflow},
+    colony::{Archived, Change, Colony, RowKey, decode_process, decode_workflow},
+    identity::Identity,
+    model::ProcessId,
     mutant,
     time::{Span, Timestamp},
 };
@@ -53,8 +55,16 @@ pub(crate) struct Pending {
     overlay: Overlay,
 }
 
-/// Reads a row from disk.
-pub(crate) type ReadRow<'a> = &'a dyn Fn(&RowKey) -> Result<Option<Vec<u8>>, StoreFailure>;
+/// Reads a row, if it is there.
+type ReadRow<'a> = dyn Fn(&RowKey) -> Result<Option<Vec<u8>>, StoreFailure> + 'a;
+
+/// What is asked before something of the archive is forgotten on somebody's behalf.
+pub(crate) struct Asked<'a> {
+    /// The colony as the entry left it: whose what is.
+    pub(crate) colony: &'a Colony,
+    /// Reads a row from disk.
+    pub(crate) disk: &'a ReadRow<'a>,
+}
 
 impl Pending {
     /// Nothing pending: the disk holds this state.
@@ -96,13 +106,13 @@ impl Pending {
         self.membership = membership;
     }
 
-    /// Takes note of what applying an entry left behind. `disk` is asked what a forgotten workflow consisted of.
+    /// Takes note of what applying an entry left behind.
     pub(crate) fn record(
         &mut self,
         applied: LogId,
         now: Timestamp,
         changes: impl IntoIterator<Item = Change>,
-        disk: ReadRow<'_>,
+        asked: &Asked<'_>,
     ) -> Result<(), StoreFailure> {
         self.applied = Some(applied);
         self.now = now;
@@ -113,8 +123,8 @@ impl Pending {
                     self.touched.insert(key);
                 }
                 Change::Kept(key, bytes) => self.keep(key, bytes.into()),
-                Change::Forgotten(RowKey::ArchivedWorkflow(number)) => self.forget_workflow(number, disk)?,
                 Change::Forgotten(key) => self.forget(key),
+                Change::Removed(what, by) => self.remove(&what, &by, asked)?,
                 Change::ForgottenState(state) => {
                     self.overlay.forget_state(self.next(), state);
                     self.archive.push(Edit::DropProcessesIn(state));
@@ -195,23 +205,43 @@ impl Pending {
         self.archive.push(Edit::DropRowsUnder(tables::forgotten_prefix(&key)));
     }
 
-    /// A workflow goes with all its processes and their logs.
-    fn forget_workflow(&mut self, number: u64, disk: ReadRow<'_>) -> Result<(), StoreFailure> {
-        let key = RowKey::ArchivedWorkflow(number);
-        let bytes = match self.overlay.row(&key) {
-            Some(bytes) => Some(bytes.to_vec()),
-            None => disk(&key)?,
-        };
-        if let Some(bytes) = bytes {
-            let workflow =
-                decode_workflow(&bytes).map_err(|error| StoreFailure::damaged(error.to_string()))?;
-            for process in &workflow.processes {
-                self.forget(RowKey::ArchivedProcess(process.number()));
-                self.forget(RowKey::LogLine(process.number(), 0));
+    /// Forgets what somebody wants forgotten, if it is that which is here and it may.
+    fn remove(&mut self, what: &Archived, by: &Identity, asked: &Asked<'_>) -> Result<(), StoreFailure> {
+        match what {
+            Archived::Process(id) => {
+                let Some(bytes) = self.archived(&RowKey::ArchivedProcess(id.number()), asked)? else {
+                    return Ok(());
+                };
+                let row = decode_process(&bytes).map_err(|error| StoreFailure::damaged(error.to_string()))?;
+                if row.id == *id && asked.colony.may_end(by, &row.initiator, &row.initiator_name).is_ok() {
+                    self.forget_process(id);
+                }
+            }
+            Archived::Workflow(id) => {
+                let key = RowKey::ArchivedWorkflow(id.number());
+                let Some(bytes) = self.archived(&key, asked)? else { return Ok(()) };
+                let row =
+                    decode_workflow(&bytes).map_err(|error| StoreFailure::damaged(error.to_string()))?;
+                if row.id == *id && asked.colony.may_end(by, &row.initiator, &row.initiator_name).is_ok() {
+                    row.processes.iter().for_each(|process| self.forget_process(process));
+                    self.forget(key);
+                }
             }
         }
-        self.forget(key);
         Ok(())
+    }
+
+    fn forget_process(&mut self, id: &ProcessId) {
+        self.forget(RowKey::ArchivedProcess(id.number()));
+        self.forget(RowKey::LogLine(id.number(), 0));
+    }
+
+    /// A row of the archive; perhaps one that is forgotten already and on disk for a moment more.
+    fn archived(&self, key: &RowKey, asked: &Asked<'_>) -> Result<Option<Vec<u8>>, StoreFailure> {
+        match self.overlay.row(key) {
+            Some(bytes) => Ok(Some(bytes.to_vec())),
+            None => (asked.disk)(key),
+        }
     }
 
     /// The number of the cut that what is recorded now will be part of.

@@ -189,7 +189,8 @@ impl Desk {
         self.colony().is_ok_and(|colony| colony.may_read(by).is_ok())
     }
 
-    /// Whether somebody may forget what is in the archive already, where the core cannot look: it must be its own.
+    /// Whether somebody may forget what is in the archive already, where the core cannot look: it must be its own. This
+    /// is for the answer alone; the store looks again when it forgets.
     pub(crate) fn may_forget(&self, by: &Identity, command: &Command) -> Result<(), Refusal> {
         match command {
             Command::Remove { process } => {
@@ -197,7 +198,8 @@ impl Desk {
                     Some(row) if row.id == *process => {
                         self.colony()?.may_end(by, &row.initiator, &row.initiator_name)
                     }
-                    _ => Ok(()),
+                    Some(_) => Err(Refusal::not_found(format!("process {process}"))),
+                    None => Ok(()),
                 }
             }
             Command::RemoveWorkflow { workflow } => {
@@ -205,7 +207,8 @@ impl Desk {
                     Some(row) if row.id == *workflow => {
                         self.colony()?.may_end(by, &row.initiator, &row.initiator_name)
                     }
-                    _ => Ok(()),
+                    Some(_) => Err(Refusal::not_found(format!("workflow {workflow}"))),
+                    None => Ok(()),
                 }
             }
             _ => Ok(()),

@@ -211,6 +211,14 @@ impl Colony {
         out.event(Event::Channel { process: process.id });
     }
 
+    /// Whether a finished process has channels here that are `by`'s to forget. Others' go when their time is over.
+    pub(super) fn channels_are_of(&self, by: &Identity, process: &ProcessId) -> bool {
+        let table = self.channels.tables.get(&process.number());
+        table.is_some_and(|table| {
+            table.process == *process && (table.submitter == *by || *by == self.owner_id())
+        })
+    }
+
     /// Nobody can read these any more.
     pub(super) fn forget_channels(&mut self, number: u64, out: &mut Outbox) {
         let Some(table) = self.channels.tables.remove(&number) else { return };

@@ -79,7 +79,7 @@ pub use encoding::{
 };
 pub use executor_log::NO_PROCESS;
 pub use matching::meets;
-pub use outbox::{Change, Event, Outbox};
+pub use outbox::{Archived, Change, Event, Outbox};
 pub use reading::Load;
 pub use retention::Expiry;
 pub use row::{RestoreError, RowKey};

@@ -48,15 +48,25 @@ pub enum Change {
     /// A row outside the core that shall be forgotten, if it is there. What else goes with it:
     ///
     /// * `ChannelEntry(n, _, _)`: every entry of every channel of process `n`;
-    /// * `LogLine(n, _)`: every log line of process `n`, whatever the line number says;
-    /// * `ArchivedProcess(n)`: that row only; its log lines are forgotten by a change of their own;
-    /// * `ArchivedWorkflow(n)`: that row, and of each process it lists the archived row and all log lines.
+    /// * `LogLine(n, _)`: every log line of process `n`, whatever the line number says.
     Forgotten(RowKey),
+    /// Somebody wants this forgotten. It is, if it is there and [`super::Colony::may_end`] says that it is the asker's:
+    /// the core does not see whose it was.
+    Removed(Archived, Identity),
     /// Every archived process that is in no workflow and ended in this state shall be forgotten, with its log lines.
     ForgottenState(State),
     /// A part of the archive is to be looked through, and what is older than the policy says to be forgotten: processes
     /// outside workflows, workflows with all their processes, and logs. Readers may see it until that is on disk.
     Expired(Expiry),
+}
+
+/// What the archive holds of somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Archived {
+    /// A finished process, with its log lines.
+    Process(ProcessId),
+    /// A finished workflow, with its processes and their log lines.
+    Workflow(WorkflowId),
 }
 
 /// Something others may be waiting for.

@@ -1,10 +1,12 @@
 //! Forgets processes and workflows.
 //!
-//! Finished ones are in the archive, which the core does not see: it accepts to forget any number it ever gave out,
-//! and the store drops the row if it is there. So forgetting twice is no error. Whose it was is looked at by whoever
-//! proposes the change, as it looks at signatures.
+//! Finished ones are in the archive, which the core does not see, and what is in it may differ from member to member for
+//! a while: each drops what is too old when it comes to it. So an answer may not depend on it. The core accepts to forget
+//! any number it ever gave out, and the store drops the row if it is there, bears that id and is the caller's to forget.
+//! So forgetting twice is no error. Who asks for another's is told so by the coordinator, before it proposes the change;
+//! only what ends between that look and the entry is answered with success and kept.
 
-use super::{Change, Colony, Event, Outbox, RowKey};
+use super::{Archived, Change, Colony, Event, Outbox, RowKey};
 use crate::{
     bounded::Text,
     identity::Identity,
@@ -26,9 +28,10 @@ impl Colony {
             if number == 0 || number > self.meta.last_process {
                 return Err(Refusal::not_found(format!("process {id}")));
             }
-            out.forget(RowKey::ArchivedProcess(number));
-            out.forget(RowKey::LogLine(number, 0));
-            self.forget_channels(number, out);
+            out.changes.push(Change::Removed(Archived::Process(*id), *by));
+            if self.channels_are_of(by, id) {
+                self.forget_channels(number, out);
+            }
             return Ok(Reply::Done);
         };
         if process.id != *id {
@@ -93,7 +96,7 @@ impl Colony {
         if number == 0 || number > self.meta.last_workflow {
             return Err(Refusal::not_found(format!("workflow {id}")));
         }
-        out.forget(RowKey::ArchivedWorkflow(number));
+        out.changes.push(Change::Removed(Archived::Workflow(*id), *by));
         Ok(Reply::Done)
     }
 

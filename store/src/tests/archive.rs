@@ -4,10 +4,11 @@ use std::{ops::ControlFlow, sync::Arc};
 
 use colony_protocol::{
     command::Command,
-    model::{Process, State},
+    envelope::RequestId,
+    model::{Process, ProcessId, State},
 };
 
-use super::support::{Driver, executor, open_with_thread, owner, submit_workflow};
+use super::support::{Driver, colony, executor, open_with_thread, owner, submit_workflow};
 use crate::{ColonyView, Disk};
 
 fn newest_first(view: &ColonyView, before: Option<u64>, limit: usize) -> Vec<u64> {
@@ -237,4 +238,33 @@ async fn events_are_told_after_the_entry_that_caused_them() {
         })
         .collect();
     assert_eq!(states.last(), Some(&State::Success));
+}
+
+#[tokio::test]
+async fn only_its_owner_forgets_what_is_in_the_archive_and_only_by_its_own_id() {
+    let store = open_with_thread(Disk::Memory);
+    let mut driver = Driver::open(&store).await;
+    driver.found().await;
+    let view = driver.store.view.clone();
+    for on_disk in [false, true] {
+        // The core takes the wish for any number it gave out: whose the row is, only the archive knows.
+        let number = driver.run_one().await;
+        if on_disk {
+            view.flush().await.unwrap();
+        }
+        let process = view.archived_process(number).unwrap().unwrap().id;
+        driver.tell(&executor(), Command::Remove { process }).await;
+        assert!(view.archived_process(number).unwrap().is_some(), "another's");
+
+        // An id of one's own that carries the number of somebody's process.
+        let forged = ProcessId::make(&colony(), &owner().identity(), &RequestId::from_bytes([9; 16]), number);
+        assert_ne!(forged, process);
+        driver.tell(&owner(), Command::Remove { process: forged }).await;
+        assert!(view.archived_process(number).unwrap().is_some(), "another id");
+
+        driver.tell(&owner(), Command::Remove { process }).await;
+        assert!(view.archived_process(number).unwrap().is_none());
+        view.flush().await.unwrap();
+        assert!(view.archived_process(number).unwrap().is_none());
+    }
 }

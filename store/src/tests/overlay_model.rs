@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use colony_protocol::{
-    colony::{Change, RowKey, encode_log_line},
+    colony::{Change, Colony, RowKey, encode_log_line},
+    identity::Identity,
     model::{LogStream, StoredLogLine},
     time::Timestamp,
 };
@@ -11,7 +12,7 @@ use openraft::CommittedLeaderId;
 use proptest::prelude::*;
 
 use super::support::{Driver, FRESH, on_one_thread, text};
-use crate::{ColonyView, Disk, LogId, MemberId, Options, Store};
+use crate::{ColonyView, Disk, LogId, MemberId, Options, Store, pending::Asked};
 
 /// Processes the steps are about.
 const PROCESSES: u64 = 3;
@@ -65,7 +66,8 @@ impl Model {
             }
         }
         let id = LogId::new(CommittedLeaderId::new(1, MemberId::default()), self.index);
-        self.view.group.pending().unwrap().record(id, at, changes, &|_| Ok(None)).unwrap();
+        let asked = Asked { colony: &Colony::new(Identity::NOBODY), disk: &|_| Ok(None) };
+        self.view.group.pending().unwrap().record(id, at, changes, &asked).unwrap();
     }
 
     fn check(&self) {

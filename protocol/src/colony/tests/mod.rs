@@ -143,7 +143,8 @@ impl World {
             match change {
                 Change::Kept(key, row) => drop(self.archive.insert(key, row)),
                 Change::Forgotten(key) => drop(self.archive.remove(&key)),
-                Change::Touched(_) | Change::ForgottenState(_) | Change::Expired(_) => {}
+                Change::Touched(_) | Change::Removed(..) | Change::ForgottenState(_) | Change::Expired(_) => {
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What holders say about what they run, and how processes are cancelled and forgotten.
 
 use super::*;
+use crate::colony::Archived;
 use crate::model::{Attribute, AttributeKind, LogLine, LogStream};
 
 fn attribute(key: &str, kind: AttributeKind) -> Attribute {
@@ -182,9 +183,7 @@ fn what_waits_or_is_finished_can_be_forgotten_but_nothing_that_runs() {
     // The archive is the store's; the core only passes the wish on, as often as it is uttered.
     let remove = world.call(USER, Command::Remove { process: finished });
     world.colony.apply(&remove, &mut world.out).unwrap();
-    let number = finished.number();
-    assert!(world.out.changes.contains(&Change::Forgotten(RowKey::ArchivedProcess(number))));
-    assert!(world.out.changes.contains(&Change::Forgotten(RowKey::LogLine(number, 0))));
+    assert!(world.out.changes.contains(&Change::Removed(Archived::Process(finished), id(USER))));
     world.ok(USER, Command::Remove { process: finished });
     let never = ProcessId::make(&id(OWNER), &id(USER), &RequestId::from_bytes([0; 16]), 77);
     assert!(matches!(world.tell(USER, Command::Remove { process: never }), Err(Refusal::NotFound { .. })));
