@@ -211,6 +211,11 @@ impl Consensus {
         self.raft.runtime_config().elect(allowed);
     }
 
+    /// Runs or stops the engine's clock, by which it calls elections and tells the others that it lives.
+    fn run_clock(&self, runs: bool) {
+        self.raft.runtime_config().tick(runs);
+    }
+
     /// The engine itself, for what other members send to it.
     #[must_use]
     pub const fn raft(&self) -> &openraft::Raft<Types> {
