@@ -47,6 +47,15 @@ enum Form {
     Folded,
 }
 
+impl Form {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Apart => "store",
+            Self::Folded => "one entry",
+        }
+    }
+}
+
 /// The next entries of a log, with `count` requests in all.
 fn entries(form: Form, next: &mut u64, count: usize) -> Vec<openraft::Entry<Types>> {
     let bytes = Bytes::new(vec![0x5A; REQUEST_BYTES]).unwrap_or_default();
@@ -68,32 +77,27 @@ fn entries(form: Form, next: &mut u64, count: usize) -> Vec<openraft::Entry<Type
     (from..*next).map(entry).collect()
 }
 
-fn bare_file(group: &mut BenchmarkGroup<'_, WallTime>, directory: &Path) {
-    for count in BATCHES {
-        let path = directory.join(format!("bare-{count}"));
-        let Ok(mut file) = File::create(path) else { return };
-        let bytes = vec![0x5A; REQUEST_BYTES * count];
-        group.throughput(Throughput::Elements(count as u64));
-        group.bench_with_input(BenchmarkId::new("bare file", count), &bytes, |bench, bytes| {
-            bench.iter(|| file.write_all(black_box(bytes)).and_then(|()| file.sync_data()).is_ok());
-        });
-    }
+fn bare_file(group: &mut BenchmarkGroup<'_, WallTime>, directory: &Path, count: usize) {
+    let path = directory.join(format!("bare-{count}"));
+    let Ok(mut file) = File::create(path) else { return };
+    let bytes = vec![0x5A; REQUEST_BYTES * count];
+    group.bench_with_input(BenchmarkId::new("bare file", count), &bytes, |bench, bytes| {
+        bench.iter(|| file.write_all(black_box(bytes)).and_then(|()| file.sync_data()).is_ok());
+    });
 }
 
-fn store(group: &mut BenchmarkGroup<'_, WallTime>, directory: &Path, name: &str, form: Form) -> Option<()> {
+fn store(group: &mut BenchmarkGroup<'_, WallTime>, directory: &Path, form: Form, count: usize) -> Option<()> {
+    let name = form.name();
     let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;
-    for count in BATCHES {
-        let disk = Disk::File(directory.join(format!("{name}-{count}")));
-        let (store, writer) = Store::open(disk, Options::default(), StoreId::default()).ok()?;
-        start(writer);
-        let opened = runtime.block_on(store.open_colony::<Types>(Identity::NOBODY, Arc::new(|_| {}))).ok()?;
-        let mut log: LogStore<Types> = opened.log;
-        let mut next = 0;
-        group.throughput(Throughput::Elements(count as u64));
-        group.bench_function(BenchmarkId::new(name, count), |bench| {
-            bench.iter(|| runtime.block_on(log.blocking_append(entries(form, &mut next, count))).is_ok());
-        });
-    }
+    let disk = Disk::File(directory.join(format!("{name}-{count}")));
+    let (store, writer) = Store::open(disk, Options::default(), StoreId::default()).ok()?;
+    start(writer);
+    let opened = runtime.block_on(store.open_colony::<Types>(Identity::NOBODY, Arc::new(|_| {}))).ok()?;
+    let mut log: LogStore<Types> = opened.log;
+    let mut next = 0;
+    group.bench_function(BenchmarkId::new(name, count), |bench| {
+        bench.iter(|| runtime.block_on(log.blocking_append(entries(form, &mut next, count))).is_ok());
+    });
     Some(())
 }
 
@@ -108,10 +112,14 @@ fn start(writer: colony_store::Writer) {
 fn appends(criterion: &mut Criterion) {
     let Ok(directory) = tempfile::tempdir() else { return };
     let mut group = criterion.benchmark_group("durable entries");
-    bare_file(&mut group, directory.path());
-    for (name, form) in [("store", Form::Apart), ("one entry", Form::Folded)] {
-        let finished = store(&mut group, directory.path(), name, form);
-        assert!(finished.is_some(), "the store did not open");
+    for count in BATCHES {
+        group.throughput(Throughput::Elements(count as u64));
+        // One after the other: what a disk takes for a sync drifts within minutes.
+        bare_file(&mut group, directory.path(), count);
+        for form in [Form::Apart, Form::Folded] {
+            let finished = store(&mut group, directory.path(), form, count);
+            assert!(finished.is_some(), "the store did not open");
+        }
     }
     group.finish();
 }
