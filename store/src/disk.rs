@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The version of the whole layout this program writes.
-pub const FORMAT_VERSION: u8 = 2;
+pub const FORMAT_VERSION: u8 = 3;
 
 /// Where a store lives.
 #[derive(Debug)]

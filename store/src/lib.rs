@@ -23,6 +23,7 @@ mod checked;
 mod chunks;
 mod disk;
 mod encoding;
+mod entries;
 mod failure;
 mod frames;
 mod group;

@@ -26,9 +26,10 @@ use openraft::{
 use crate::{
     ColonyTypes, EngineError, LogId, StoreFailure, Vote,
     encoding::{self, StoredLogId, StoredVote},
+    entries::Entries,
     group::Group,
     operation::{Edit, Operation, Urgency},
-    tables::{Fact, LOG, META, Slot},
+    tables::{Fact, META},
 };
 
 /// Most entries of the tail kept in memory.
@@ -228,12 +229,8 @@ fn later(one: Option<LogId>, other: Option<LogId>) -> Option<LogId> {
 
 /// The last entry on disk below an index.
 fn last_below<C: ColonyTypes>(group: &Group, index: u64) -> Result<Option<LogId>, StoreFailure> {
-    let Slot(slot) = group.slot;
-    let log = group.link.read()?.open_table(LOG)?;
-    let Some(found) = log.range((slot, 0)..(slot, index))?.next_back() else { return Ok(None) };
-    let (key, value) = found?;
-    let (_, index) = key.value();
-    Ok(Some(encoding::open_entry::<C>(index, value.value())?.log_id))
+    let found = Entries::open(&group.link.read()?)?.last_below(group.slot, index)?;
+    found.map(|(index, bytes)| Ok(encoding::open_entry::<C>(index, &bytes)?.log_id)).transpose()
 }
 
 impl<C: ColonyTypes> LogStore<C> {
@@ -289,21 +286,21 @@ impl<C: ColonyTypes> LogStore<C> {
         end: u64,
         budget: &mut Budget,
     ) -> Result<(Vec<openraft::Entry<C>>, bool), StoreFailure> {
-        let Slot(slot) = self.group.slot;
-        let table = self.group.link.read()?.open_table(LOG)?;
+        let on_disk = Entries::open(&self.group.link.read()?)?;
         let mut entries = Vec::new();
         let mut next = None;
-        for found in table.range((slot, start)..(slot, end))? {
-            let (key, value) = found?;
-            if !budget.spend(value.value().len()) {
-                return Ok((entries, false));
+        let mut spent = false;
+        on_disk.visit(self.group.slot, (start, end), |index, bytes| {
+            spent = !budget.spend(bytes.len());
+            if spent || next.is_some_and(|next| next != index) {
+                return Ok(false);
             }
-            let (_, index) = key.value();
-            if next.is_some_and(|next| next != index) {
-                break;
-            }
-            entries.push(encoding::open_entry(index, value.value())?);
+            entries.push(encoding::open_entry(index, bytes)?);
             next = Some(index.saturating_add(1));
+            Ok(true)
+        })?;
+        if spent {
+            return Ok((entries, false));
         }
         // A reader may have been overtaken by a cut, which it sees next.
         match next {

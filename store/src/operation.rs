@@ -11,8 +11,10 @@ use colony_protocol::{
 use redb::{Key, ReadableTable as _, Table, WriteTransaction};
 
 use crate::{
-    StoreFailure, overlay,
-    tables::{COLONIES, Fact, Fate, LOG, META, ROWS, Slot, forgotten_prefix, rows_slot},
+    StoreFailure,
+    entries::EntriesMut,
+    overlay,
+    tables::{COLONIES, Fact, Fate, META, ROWS, Slot, forgotten_prefix, rows_slot},
 };
 
 /// Edits that become durable together. Operations are carried out in the order they were sent.
@@ -104,7 +106,7 @@ impl Edit {
 /// All tables, open in one write transaction.
 pub(crate) struct Tables<'t> {
     colonies: Table<'t, &'static [u8], &'static [u8]>,
-    log: Table<'t, (u32, u64), &'static [u8]>,
+    log: EntriesMut<'t>,
     meta: Table<'t, (u32, u8), &'static [u8]>,
     rows: Table<'t, &'static [u8], &'static [u8]>,
     /// Under which slot the rows of the colony are that was looked up last: it is asked for with every row.
@@ -118,7 +120,7 @@ impl<'t> Tables<'t> {
     pub(crate) fn open(transaction: &'t WriteTransaction) -> Result<Self, StoreFailure> {
         Ok(Self {
             colonies: transaction.open_table(COLONIES)?,
-            log: transaction.open_table(LOG)?,
+            log: EntriesMut::open(transaction)?,
             meta: transaction.open_table(META)?,
             rows: transaction.open_table(ROWS)?,
             found: None,
@@ -133,11 +135,11 @@ impl<'t> Tables<'t> {
                 self.colonies.insert(id.as_bytes().as_slice(), slot.to_value().as_slice())?;
             }
             Edit::Entry { index, bytes } => {
-                self.log.insert((slot.0, *index), bytes.as_slice())?;
+                self.log.insert(slot, *index, bytes)?;
             }
             Edit::CutLog { .. } if mutant::is("keep-what-was-cut") => {}
             Edit::CutLog { from, to } => {
-                self.log.retain_in((slot.0, *from)..=(slot.0, *to), |_, _| false)?;
+                self.log.remove(slot, *from..=*to)?;
             }
             Edit::Fact(fact, bytes) => {
                 self.meta.insert(slot.fact(*fact), bytes.as_slice())?;
@@ -287,9 +289,8 @@ impl<'t> Tables<'t> {
             return Ok(false);
         }
         if fate == Fate::Everything {
-            let log = (slot.0, 0)..=(slot.0, u64::MAX);
-            if let Some(last) = portion(self.log.range(log)?, |key, value| (key, value.len()))? {
-                self.log.retain_in((slot.0, 0)..=last, |_, _| false)?;
+            if let Some((_, last)) = portion(self.log.heads(slot)?, |key, value| (key, value.len()))? {
+                self.log.remove(slot, 0..=last)?;
                 return Ok(false);
             }
             self.meta.retain_in((slot.0, 0)..=(slot.0, u8::MAX), |_, _| false)?;

@@ -33,6 +33,9 @@ pub(crate) const COLONIES: TableDefinition<'static, &'static [u8], &'static [u8]
     TableDefinition::new("colonies");
 /// Entries of the replicated logs. Purged entries stay: they hold signatures, the evidence of a colony's history.
 pub(crate) const LOG: TableDefinition<'static, (u32, u64), &'static [u8]> = TableDefinition::new("log");
+/// What of long entries does not fit into their first row; see [`crate::entries`].
+pub(crate) const LOG_PARTS: TableDefinition<'static, (u32, u64, u16), &'static [u8]> =
+    TableDefinition::new("log parts");
 /// Single facts about a colony's replication.
 pub(crate) const META: TableDefinition<'static, (u32, u8), &'static [u8]> = TableDefinition::new("meta");
 /// Rows of the colonies.

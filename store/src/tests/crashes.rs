@@ -23,7 +23,8 @@ use crate::{
     Disk, EngineError, MemberId, OpenError, Options, Store,
     apply::Decoded,
     encoding,
-    tables::{LOG, ROWS, Slot},
+    entries::{Entries, ROW_BYTES},
+    tables::{ROWS, Slot},
 };
 
 /// The rows of a colony.
@@ -34,6 +35,9 @@ pub(super) struct Script {
     pub(super) entries: Vec<Entry>,
     pub(super) rows: Vec<Rows>,
 }
+
+/// Bytes of the longest lines in the script: three of them do not fit into one row of the log.
+const LONG: usize = ROW_BYTES / 2;
 
 /// What the disk owes: entries it acknowledged, and the last vote it did.
 #[derive(Default, Debug, Clone, Copy)]
@@ -57,7 +61,10 @@ pub(super) async fn write_script() -> Script {
                 3 => match replies.pop() {
                     Some(Reply::Assigned { processes, .. }) => {
                         let held = lease(processes[0].id, processes[0].token);
-                        vec![(executor(), log_lines(held, &["line"; 3])), (executor(), close(held))]
+                        // Once so much that the entry takes several rows.
+                        let line = if step == 7 { "line ".repeat(LONG / 5) } else { "line".to_owned() };
+                        let lines = [line.as_str(); 3];
+                        vec![(executor(), log_lines(held, &lines)), (executor(), close(held))]
                     }
                     other => panic!("expected work, not {other:?}"),
                 },
@@ -185,12 +192,15 @@ fn open(disk: &FaultyDisk) -> Result<(Store, crate::Writer), OpenError> {
 }
 
 fn entries_on_disk(store: &Store) -> Vec<Entry> {
-    let table = store.link.database.begin_read().unwrap().open_table(LOG).unwrap();
-    let entries = table.iter().unwrap().map(|row| {
-        let (key, value) = row.unwrap();
-        encoding::open_entry(key.value().1, value.value()).unwrap()
-    });
-    entries.collect()
+    let on_disk = Entries::open(&store.link.database.begin_read().unwrap()).unwrap();
+    let mut entries = Vec::new();
+    let visit = |index, bytes: &[u8]| {
+        entries.push(encoding::open_entry(index, bytes).unwrap());
+        Ok(true)
+    };
+    // One colony is all there is: the first slot.
+    on_disk.visit(Slot(0), (0, u64::MAX), visit).unwrap();
+    entries
 }
 
 fn rows_on_disk(store: &Store) -> Rows {

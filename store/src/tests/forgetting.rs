@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Disk, ForgetError, OpenError, Options, Store,
-    tables::{COLONIES, LOG, META, ROWS},
+    tables::{COLONIES, LOG, LOG_PARTS, META, ROWS},
 };
 
 /// Rows of all tables that hold something of colonies.
@@ -20,6 +20,7 @@ fn rows(store: &Store) -> u64 {
     let transaction = store.link.database.begin_read().unwrap();
     transaction.open_table(COLONIES).unwrap().len().unwrap()
         + transaction.open_table(LOG).unwrap().len().unwrap()
+        + transaction.open_table(LOG_PARTS).unwrap().len().unwrap()
         + transaction.open_table(META).unwrap().len().unwrap()
         + transaction.open_table(ROWS).unwrap().len().unwrap()
 }

@@ -117,7 +117,7 @@ async fn a_newer_format_is_refused_and_says_what_to_do() {
         transaction.open_table(FORMAT).unwrap().insert(FORMAT_KEY, [9].as_slice()).unwrap();
     });
     let error = open(&disk).unwrap_err();
-    assert!(matches!(error, OpenError::NewerFormat { found: 9, known: 2, .. }), "{error}");
+    assert!(matches!(error, OpenError::NewerFormat { found: 9, known: 3, .. }), "{error}");
     assert!(error.to_string().contains("use the newer program"), "{error}");
 }
 
