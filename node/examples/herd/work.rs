@@ -21,6 +21,9 @@ use crate::{
     trio::{Trio, colony},
 };
 
+/// After the last piece of work was done, how long requests are still counted as caused by it: longer than anybody backs
+/// off. The others are looked at uncalled, and each second of them adds to what the count is off by.
+const AFTER: Duration = Duration::from_secs(1);
 /// Until executors that did something are idle again.
 const COOL: Duration = Duration::from_secs(4);
 /// How long requests without work are counted: several times what each of them waits before it asks uncalled, so that
@@ -110,9 +113,11 @@ async fn round(
             latencies.push(started.since(issued).to_std());
         }
     }
-    runtime.sleep(COOL).await;
+    runtime.sleep(AFTER).await;
     let took = (runtime.elapsed() - begun).as_secs_f64();
-    ((crowd.asks() - asks) as f64 - polls * took).max(0.0)
+    let called = (crowd.asks() - asks) as f64 - polls * took;
+    runtime.sleep(COOL).await;
+    called
 }
 
 /// One more who listens, never asks, and remembers what was announced when.
