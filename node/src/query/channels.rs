@@ -70,23 +70,11 @@ impl Desk {
         }
         self.authorise(by)?;
         let process = self.process(process)?.id;
-        let watch = self.coordinator.events().watch(process.number())?;
-        let over = self.runtime.timer(wait);
-        tokio::pin!(over);
-        loop {
-            // Registered before the look: news in between wakes.
-            let news = watch.news();
+        self.until(process.number(), wait, || {
             let ends = self.colony()?.channel(by, &process, name)?;
-            if ends.length > from || ends.closed {
-                return Ok(());
-            }
-            tokio::select! {
-                biased;
-                () = self.coordinator.stopping() => return Ok(()),
-                () = news => {}
-                () = &mut over => return Ok(()),
-            }
-        }
+            Ok(ends.length > from || ends.closed)
+        })
+        .await
     }
 
     pub(super) fn blueprint_history(&self, id: &BlueprintId, limit: u16) -> Result<Answer, Refusal> {

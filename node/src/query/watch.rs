@@ -1,4 +1,4 @@
-//! Waiting for news of one process.
+//! Waiting for news of one process, and of what is said in its channels.
 
 use std::time::Duration;
 
@@ -27,14 +27,28 @@ impl Desk {
     ) -> Result<(), Refusal> {
         self.authorise(by)?;
         let number = self.process(selector)?.number();
-        let watch = self.coordinator.events().watch(number)?;
+        self.until(number, wait, || {
+            let process = self.process(&Selector::Number(number))?;
+            Ok(is_news(&process, from, state))
+        })
+        .await
+    }
+
+    /// Completes when there is something to see, looked for again at each news of a process; when the node stops; or when
+    /// `wait` is over.
+    pub(super) async fn until(
+        &self,
+        process: u64,
+        wait: Duration,
+        is_there: impl Fn() -> Result<bool, Refusal>,
+    ) -> Result<(), Refusal> {
+        let watch = self.coordinator.events().watch(process)?;
         let over = self.runtime.timer(wait);
         tokio::pin!(over);
         loop {
             // Registered before the look: news in between wakes.
             let news = watch.news();
-            let process = self.process(&Selector::Number(number))?;
-            if is_news(&process, from, state) {
+            if is_there()? {
                 return Ok(());
             }
             tokio::select! {
