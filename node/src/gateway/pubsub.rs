@@ -5,6 +5,7 @@
 //! subscriptions and nobody else's.
 
 mod channel;
+mod listener;
 mod process;
 
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use axum::extract::ws::{Message, WebSocket};
 use colony_protocol::{
     bounded::Text,
-    colonyos::{self, Fault, Rpc, Subscription},
+    colonyos::{self, Fault, Place, Rpc, Subscription},
     identity::Identity,
 };
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
@@ -20,6 +21,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::{Shared, api};
+use listener::Listener;
 
 /// Most bytes of a message: a subscription is a few hundred.
 pub(super) const MESSAGE_MAX: usize = 64 * 1024;
@@ -65,7 +67,7 @@ impl Frames {
     }
 }
 
-/// The socket is gone.
+/// The socket is gone, or has nothing more to hear.
 #[derive(Debug, Clone, Copy)]
 struct Gone;
 
@@ -131,19 +133,30 @@ async fn subscribe(
     };
     let frames = Frames { kind, queue: queue.clone() };
     let shared = Arc::clone(shared);
-    Ok(Some(match subscription {
-        Subscription::Process { process, state, wait } => Box::pin(async move {
-            process::follow(&shared, by, process, state, wait, frames).await.ok();
-            End::Close
-        }),
-        Subscription::Processes { colony, executor_type, state, wait } => Box::pin(async move {
-            let wanted = process::Wanted { colony, executor_type, state };
-            process::follow_all(&shared, by, wanted, wait, frames).await.ok();
-            End::Close
-        }),
-        Subscription::Channel { process, channel, after, wait } => Box::pin(async move {
+    Ok(Some(Box::pin(async move { serve(&shared, by, subscription, frames).await.unwrap_or(End::Close) })))
+}
+
+/// Serves one subscription to its end.
+async fn serve(
+    shared: &Arc<Shared>,
+    by: Identity,
+    subscription: Subscription,
+    frames: Frames,
+) -> Result<End, Gone> {
+    let find = async |place, wait| Listener::find(shared, by, &place, wait, frames).await;
+    match subscription {
+        Subscription::Process { process, state, wait } => {
+            process::follow(find(Place::Process(process), wait).await?, process, state).await?;
+        }
+        Subscription::Processes { colony, executor_type, state, wait } => {
+            let place = if colony.is_empty() { Place::Caller } else { Place::Colony(colony) };
+            let wanted = process::Wanted { executor_type, state };
+            process::follow_all(find(place, wait).await?, wanted).await?;
+        }
+        Subscription::Channel { process, channel, after, wait } => {
             let wanted = channel::Wanted { process, channel, after };
-            channel::follow(&shared, by, wanted, wait, frames).await.unwrap_or(End::Close)
-        }),
-    }))
+            return channel::follow(find(Place::Process(process), wait).await?, wanted).await;
+        }
+    }
+    Ok(End::Close)
 }
