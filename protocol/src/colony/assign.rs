@@ -71,6 +71,7 @@ impl Colony {
         let found: Vec<u64> = self.matching(executor, ask).take(usize::from(ask.max)).collect();
         let holder = (executor.id, executor.name.clone());
         let contacts = executor.contacts.clone();
+        let heartbeat = ask.heartbeat.filter(|_| !mutant::is("grant-for-ever"));
         let mut bytes = 0_usize;
         let mut processes = Vec::with_capacity(found.len());
         for number in found {
@@ -82,8 +83,8 @@ impl Colony {
                 token: 0,
                 term,
                 granted_at: self.meta.now,
-                heartbeat: ask.heartbeat.filter(|_| !mutant::is("grant-for-ever")),
-                renew_by: ask.heartbeat.map(|heartbeat| contacts.renew_by(self.meta.now, heartbeat)),
+                heartbeat,
+                renew_by: heartbeat.map(|heartbeat| contacts.renew_by(self.meta.now, heartbeat)),
                 hard_deadline: None,
             };
             self.grant(number, lease, &holder.1, out);

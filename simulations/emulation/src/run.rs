@@ -37,7 +37,7 @@ const ENDLESS: Duration = Duration::from_secs(1_800);
 const MIX: Mix = Mix {
     submitters: 3,
     executors: 3,
-    readers: 1,
+    readers: 2,
     echoes: 1,
     is_careless: true,
     pause: Duration::from_millis(150),

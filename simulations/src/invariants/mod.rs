@@ -7,6 +7,7 @@ mod acknowledged_stays;
 mod children_after_parents;
 mod counts_add_up;
 mod everything_ends;
+mod expired_is_refused;
 mod one_applied_result;
 mod one_terminal_state;
 mod replicas_agree;
@@ -85,6 +86,7 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(children_after_parents::ChildrenAfterParents::default()),
         Box::new(counts_add_up::CountsAddUp),
         Box::new(acknowledged_stays::AcknowledgedStays::default()),
+        Box::new(expired_is_refused::ExpiredIsRefused),
         Box::new(replicas_agree::ReplicasAgree),
         Box::new(everything_ends::EverythingEnds),
     ]

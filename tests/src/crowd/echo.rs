@@ -1,4 +1,5 @@
 //! Sends one signed submit twice, over different nodes, at once or one after the other: it is one request, with one answer.
+//! Some requests are signed for a moment only, and sent once: such a one is carried out in time or never.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,6 +23,8 @@ use crate::observed::clock::Moment;
 const ATTEMPT: Duration = Duration::from_secs(5);
 /// How long a request is valid.
 const LIFETIME: Span = Span::from_secs(30);
+/// How long a hasty one is: shorter than an election, or than what a slow disk takes.
+const MOMENT: Span = Span::from_millis(300);
 /// Between two pairs.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -36,9 +39,13 @@ pub(super) async fn run(mut context: Context, doors: Vec<Raw>, key: SecretKey, p
         };
         let (tags, items) = submitter::items(&context.record, 2);
         let Ok(items) = List::new(items) else { return };
-        let request = signed(&context, &key, &Command::Submit { items });
+        let is_hasty = context.chance.below(4) == 0;
+        let lifetime = if is_hasty { MOMENT } else { LIFETIME };
+        let request = signed(&context, &key, &Command::Submit { items }, lifetime);
         let begin = Moment::now();
-        let (first, second) = if context.chance.below(2) == 0 {
+        let (first, second) = if is_hasty {
+            (submit(one, &request).await, None)
+        } else if context.chance.below(2) == 0 {
             futures::future::join(submit(one, &request), submit(two, &request)).await
         } else {
             let first = submit(one, &request).await;
@@ -75,9 +82,10 @@ async fn submit(door: &Raw, request: &[u8]) -> Option<Result<Vec<ProcessId>, Ref
     }
 }
 
-fn signed(context: &Context, key: &SecretKey, command: &Command) -> Vec<u8> {
+fn signed(context: &Context, key: &SecretKey, command: &Command, lifetime: Span) -> Vec<u8> {
     let runtime = context.client.runtime();
-    sign(context.client.colony(), key, command, runtime.now(), RequestId::from_bytes(runtime.random()))
+    let request = RequestId::from_bytes(runtime.random());
+    sign_for(context.client.colony(), key, command, runtime.now(), request, lifetime)
 }
 
 /// The bytes of a command as they travel.
@@ -92,13 +100,24 @@ pub fn sign(
     issued: Timestamp,
     request: RequestId,
 ) -> Vec<u8> {
+    sign_for(colony, key, command, issued, request, LIFETIME)
+}
+
+fn sign_for(
+    colony: Identity,
+    key: &SecretKey,
+    command: &Command,
+    issued: Timestamp,
+    request: RequestId,
+    lifetime: Span,
+) -> Vec<u8> {
     let body = Body {
         colony,
         kind: Text::cut(command.kind()),
         audience: colony,
         request,
         issued,
-        expires: issued.after(LIFETIME),
+        expires: issued.after(lifetime),
         grants: List::default(),
         payload: Bytes::new(command.encode().unwrap()).unwrap(),
     };

@@ -1,4 +1,4 @@
-//! Takes work and ends it; a careless one also falls silent, gives work back, and tries old tokens.
+//! Takes work and ends it; a careless one also falls silent, gives work back, tries old tokens, and those of others.
 
 use std::time::Duration;
 
@@ -34,7 +34,10 @@ pub(super) async fn run(mut context: Context, is_careless: bool) {
         if is_careless {
             match context.chance.below(25) {
                 // Silent for too long, and then with results that nobody should take any more.
-                0 => tokio::time::sleep(SILENCE).await,
+                0 => {
+                    tokio::time::sleep(SILENCE).await;
+                    renew(&context, &held).await;
+                }
                 1..=4 => renew(&context, &held).await,
                 5 => held = give_back(&mut context, held).await,
                 _ => {}
@@ -47,6 +50,9 @@ pub(super) async fn run(mut context: Context, is_careless: bool) {
             let older = held.iter().filter(|lease| lease.token > 1);
             let older: Vec<_> = older.map(|lease| LeaseRef { token: lease.token - 1, ..*lease }).collect();
             close(&mut context, &older).await;
+            // What another executor was granted, with the right token.
+            let foreign = context.record.lease(&mut context.chance);
+            close(&mut context, foreign.as_slice()).await;
         }
     }
 }
@@ -71,7 +77,9 @@ async fn assign(context: &mut Context, is_careless: bool) -> Vec<LeaseRef> {
             for process in &processes {
                 observed.granted(by, begin, end, process);
             }
-            processes.iter().map(lease).collect()
+            let held: Vec<_> = processes.iter().map(lease).collect();
+            context.record.remember_leases(&held);
+            held
         }
         Err(error) => {
             if is_maybe(&error) {

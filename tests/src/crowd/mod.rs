@@ -1,7 +1,7 @@
 //! Clients at work, all at once, everything they ask and are told recorded.
 //!
 //! Submitters queue tagged work; executors take it, say that they are alive, end it, give it back, fall silent and come back
-//! late; readers look at what was queued and at what is long over; echoes send one signed request twice, over different
+//! late, and claim what others hold; readers look at what was queued and at what is long over; echoes send one signed request twice, over different
 //! nodes, and expect one answer. A crowd never decides whether an answer was right: it only records.
 //!
 //! Their work has no time limits and unlimited retries, so that only they themselves can end it.
@@ -13,7 +13,7 @@ mod reader;
 mod submitter;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -23,6 +23,7 @@ use std::{
 
 use colony_node::client::{Client, ClientError};
 use colony_protocol::{
+    command::LeaseRef,
     identity::Identity,
     model::{Process, ProcessId, State},
     query::{PAGE_MAX, ProcessFilter, Query},
@@ -49,10 +50,14 @@ pub struct Record {
     marks: Arc<AtomicU64>,
     /// Some ids that were told, for readers to look at.
     known: Arc<Mutex<Vec<ProcessId>>>,
+    /// The latest leases that anybody was told of, for executors that claim what is not theirs.
+    leases: Arc<Mutex<VecDeque<LeaseRef>>>,
 }
 
 /// Ids that readers remember.
 const KNOWN: usize = 512;
+/// Leases that executors remember of each other: most of them are still held.
+const LEASES: usize = 16;
 
 impl Record {
     /// What was observed.
@@ -76,6 +81,19 @@ impl Record {
                 known[place] = id;
             }
         }
+    }
+
+    fn remember_leases(&self, held: &[LeaseRef]) {
+        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        leases.extend(held);
+        let surplus = leases.len().saturating_sub(LEASES);
+        leases.drain(..surplus);
+    }
+
+    fn lease(&self, chance: &mut Chance) -> Option<LeaseRef> {
+        let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = usize::try_from(chance.below(leases.len().max(1) as u64)).ok()?;
+        leases.get(place).copied()
     }
 
     fn known(&self, chance: &mut Chance) -> Option<ProcessId> {
