@@ -388,9 +388,9 @@ impl Colony {
         let members = client.query(&Query::Members).await.map_err(|error| error.to_string())?;
         let Answer::Members(members) = members else { return Err("no members".to_owned()) };
         let id = self.seats[number].identity();
-        let Some(member) = members.into_iter().map(|view| view.member).find(|member| member.id == id) else {
-            return Ok(());
-        };
+        let mut active = members.into_iter().map(|view| view.member).filter(|member| member.is_active_node());
+        // Gone already: a decision whose answer was lost.
+        let Some(member) = active.find(|member| member.id == id) else { return Ok(()) };
         match client.command(&Command::RemoveMember { name: member.name }).await {
             Ok(_) => Ok(()),
             Err(error) => Err(error.to_string()),

@@ -13,6 +13,10 @@ use crate::{Args, plan::Plan};
 /// How long one seed may take on the machine's own clock before it counts as hung.
 const WALL: Duration = Duration::from_secs(300);
 
+/// How much of what did not hold is told: who starts many runs reads what each said only once it has ended, and a pipe holds
+/// no more.
+const TOLD: usize = 40;
+
 /// What a run was like.
 #[derive(Debug)]
 pub struct Report {
@@ -60,8 +64,11 @@ impl Report {
             self.hash
         )
         .ok();
-        for line in &self.broken {
+        for line in self.broken.iter().take(TOLD) {
             writeln!(out, "  {line}").ok();
+        }
+        if let Some(more) = self.broken.len().checked_sub(TOLD).filter(|more| *more > 0) {
+            writeln!(out, "  and {more} more").ok();
         }
         if !self.broken.is_empty() {
             writeln!(out, "  replay: {}", replay(args, self.plan.seed)).ok();
