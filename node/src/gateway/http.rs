@@ -16,7 +16,7 @@ use hyper_util::service::TowerToHyperService;
 
 use super::{
     Shared, api,
-    listen::{Answered, From},
+    listen::{Answered, From, HEAD_MAX},
     metrics, pubsub,
 };
 
@@ -36,6 +36,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/metrics", get(tell).fallback(not_found))
         .fallback(not_found)
         .layer(from_fn(allow_origins))
+        .layer(from_fn(bound_heads))
         .with_state(shared)
 }
 
@@ -95,6 +96,19 @@ async fn tell(State(shared): State<Arc<Shared>>) -> Response {
 
 async fn not_found() -> Response {
     text_response(StatusCode::NOT_FOUND, "404 page not found".to_owned())
+}
+
+/// Refuses what has a larger head than [`HEAD_MAX`]. The connection bounds what it keeps of a head that is not complete;
+/// one that arrives whole at a single look may be larger.
+async fn bound_heads(request: Request, next: Next) -> Response {
+    /// Colon, space and line's end.
+    const BETWEEN: usize = 4;
+    let lines = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + BETWEEN);
+    if lines.fold(0, usize::saturating_add) > HEAD_MAX {
+        let text = format!("the head of the request is larger than {HEAD_MAX} bytes");
+        return text_response(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text);
+    }
+    next.run(request).await
 }
 
 /// Pages of any origin may ask: what they ask is signed.

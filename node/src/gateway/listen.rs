@@ -28,7 +28,7 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(60);
 /// How long a client may take for the TLS handshake.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
 /// Most bytes of a request's head.
-const HEAD_MAX: usize = 32 * 1024;
+pub(super) const HEAD_MAX: usize = 32 * 1024;
 /// Most lines of a request's head.
 const HEADERS_MAX: usize = 64;
 /// After the system gave no connection, for lack of descriptors.
