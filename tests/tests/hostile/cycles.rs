@@ -30,8 +30,8 @@ pub(crate) struct Cycles {
 /// How long cycles took.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Took {
-    count: usize,
-    p50: Duration,
+    pub(crate) count: usize,
+    pub(crate) p50: Duration,
     /// All but one in a hundred took no longer.
     pub(crate) p99: Duration,
     max: Duration,

