@@ -40,10 +40,11 @@ pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// `target/<profile>/colony`, next to the `deps` directory this test program runs from.
+/// `target/<profile>/colony`, next to the `deps` or `examples` directory this test program runs from.
 fn beside_the_tests() -> PathBuf {
     let program = env::current_exe().unwrap();
-    let profile_dir = program.ancestors().find(|dir| !dir.is_file() && !dir.ends_with("deps")).unwrap();
+    let inside = |dir: &Path| dir.ends_with("deps") || dir.ends_with("examples");
+    let profile_dir = program.ancestors().find(|dir| !dir.is_file() && !inside(dir)).unwrap();
     let binary = profile_dir.join("colony");
     if is_older_than_its_sources(&binary) {
         build(profile_dir);
