@@ -46,7 +46,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         // Live state is in memory anyway; the cache serves appends, which touch few pages, and reads of the archive.
-        Self { cache_bytes: 32 * 1024 * 1024 }
+        Self { cache_bytes: 24 * 1024 * 1024 }
     }
 }
 

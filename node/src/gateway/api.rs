@@ -34,7 +34,8 @@ pub(super) async fn answer(
 ) -> Result<String, Fault> {
     let runtime = &shared.behind.runtime;
     let begun = runtime.elapsed();
-    let said = runtime.compute(move || read(&body, from, open)).await.map_err(busy)??;
+    let reader = Arc::clone(shared);
+    let said = runtime.compute(move || read(&reader, &body, from, open)).await.map_err(busy)??;
     let class = meter::class(&said.rpc.kind);
     let answered = carry::out(shared, &said).await;
     shared.meter.count(class, runtime.elapsed().saturating_sub(begun), answered.is_err());
@@ -44,6 +45,7 @@ pub(super) async fn answer(
 
 /// Reads a message and finds out who signed it. `open` makes an ask of it, once that is known.
 pub(super) fn read<T>(
+    shared: &Shared,
     body: &[u8],
     from: Option<SocketAddr>,
     open: impl FnOnce(Rpc, Identity, Signature, Option<SocketAddr>) -> Result<T, Fault>,
@@ -53,7 +55,10 @@ pub(super) fn read<T>(
         (Identity::NOBODY, Signature([0; colony_protocol::identity::SIGNATURE_LEN]))
     } else {
         let signature = rpc.signature()?;
-        let by = signature.recover(&rpc.digest());
+        let by = match from {
+            Some(connection) => shared.signers.recover(connection, &signature, &rpc.digest()),
+            None => signature.recover(&rpc.digest()),
+        };
         (by.map_err(|error| Fault::denied(format!("Failed verify signature: {error}")))?, signature)
     };
     open(rpc, by, signature, from)

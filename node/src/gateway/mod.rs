@@ -39,7 +39,7 @@ use crate::{
     net::Tls,
     node::{Book, Pulse},
     runtime::Runtime,
-    service::Service,
+    service::{Service, Signers},
 };
 use meter::Meter;
 use replays::Replays;
@@ -124,6 +124,8 @@ struct Shared {
     memory: tokio::sync::Mutex<Option<Memory>>,
     /// What was changed lately, and by whose word.
     replays: Replays,
+    /// Who signed what came over a connection last.
+    signers: Signers<SocketAddr>,
     /// What was asked, and how long it took.
     meter: Meter,
     /// Tells waiting requests that the door closes.
@@ -151,6 +153,7 @@ impl Gateway {
             secure: tls.is_some(),
             memory: tokio::sync::Mutex::new(config.memory),
             replays: Replays::default(),
+            signers: Signers::default(),
             meter: Meter::default(),
             closing: CancellationToken::new(),
             behind,

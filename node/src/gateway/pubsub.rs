@@ -124,7 +124,8 @@ async fn subscribe(
         let subscription = colonyos::subscription(&rpc.kind, &rpc.message()?)?;
         Ok((rpc.kind, by, subscription))
     };
-    let read = shared.behind.runtime.compute(move || api::read(&text, None, open)).await;
+    let reader = Arc::clone(shared);
+    let read = shared.behind.runtime.compute(move || api::read(&reader, &text, None, open)).await;
     let (_, by, subscription) = read.map_err(api::busy)??;
     let Some(subscription) = subscription else { return Ok(None) };
     let kind = match subscription {

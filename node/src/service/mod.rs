@@ -42,12 +42,13 @@ use tokio_util::task::TaskTracker;
 pub(crate) use lone::Lone;
 pub(crate) use relay::Evidence;
 pub use route::{Forwarder, Forwarding};
+pub(crate) use signers::Signers;
 
 use crate::{
     consensus::Consensus,
     coordinator::Coordinator,
     histogram::SharedHistogram,
-    net::{Caller, Handler, Handling},
+    net::{Caller, Handler, Handling, PeerId},
     query::Desk,
     runtime::{Busy, Runtime},
 };
@@ -55,7 +56,6 @@ use admission::Admission;
 use check::Ask;
 use forward::Forwarded;
 use route::{Errand, Route};
-use signers::Signers;
 
 /// Requests of strangers on the processor pool at once. A signature takes a seventh of a millisecond, so that one after
 /// the other they are still looked at faster than strangers may ask; and the pool's other threads are for members.
@@ -148,7 +148,7 @@ struct Shared {
     /// Requests under way.
     requests: TaskTracker,
     /// Who signed lately.
-    signers: Signers,
+    signers: Signers<PeerId>,
     /// How often who asked what.
     admission: Admission,
     /// The turns of strangers on the processor pool.

@@ -1,7 +1,8 @@
 //! Who signed what a peer sent last: whoever asks again and again is checked in half the time.
 //!
 //! A connection usually belongs to one member, so its next request is held against the key of its last ones first. That
-//! is a guess and nothing else: if it is wrong the signer is recovered as for everybody.
+//! is a guess and nothing else: if it is wrong the signer is recovered as for everybody. What a peer is, is up to whom it
+//! asks: an identity on the network of nodes, a connection at the gateway.
 //!
 //! What may never happen: an identity that recovery would not have given; memory or time that grows with the number of
 //! peers. A table is made only for a key that signed several requests in a row, so who changes keys gains nothing.
@@ -13,20 +14,18 @@ use std::{
 
 use colony_protocol::identity::{Digest, Identity, IdentityError, KnownSigner, Signature, Signer};
 
-use crate::net::PeerId;
-
 /// Peers remembered: 31 MB if each is one of the busy ones. The one silent for longest makes room.
 const PEERS: usize = 256;
 /// Signatures in a row after which a key's table is made: it takes as long as ten recoveries.
 const ENOUGH: u32 = 20;
 
 /// The last signers of the last peers.
-#[derive(Debug, Default)]
-pub(super) struct Signers(Mutex<Recent>);
+#[derive(Debug)]
+pub(crate) struct Signers<P>(Mutex<Recent<P>>);
 
-#[derive(Debug, Default)]
-struct Recent {
-    peers: BTreeMap<PeerId, Last>,
+#[derive(Debug)]
+struct Recent<P> {
+    peers: BTreeMap<P, Last>,
     /// Counts requests, to tell who was silent for longest.
     clock: u64,
 }
@@ -42,11 +41,17 @@ struct Last {
     at: u64,
 }
 
-impl Signers {
+impl<P> Default for Signers<P> {
+    fn default() -> Self {
+        Self(Mutex::new(Recent { peers: BTreeMap::new(), clock: 0 }))
+    }
+}
+
+impl<P: Copy + Ord> Signers<P> {
     /// Who made this signature, which `peer` sent.
-    pub(super) fn recover(
+    pub(crate) fn recover(
         &self,
-        peer: PeerId,
+        peer: P,
         signature: &Signature,
         digest: &Digest,
     ) -> Result<Identity, IdentityError> {
@@ -60,12 +65,13 @@ impl Signers {
         Ok(signer.identity())
     }
 
-    fn learn(&self, peer: PeerId, signer: &Signer) {
+    fn learn(&self, peer: P, signer: &Signer) {
         if self.lock().count(peer, signer.identity()) < ENOUGH {
             return;
         }
+        let elsewhere = self.lock().of(signer.identity());
         // Takes a while: nothing is locked.
-        let known = Arc::new(KnownSigner::new(signer));
+        let known = elsewhere.unwrap_or_else(|| Arc::new(KnownSigner::new(signer)));
         if let Some(last) = self.lock().peers.get_mut(&peer)
             && last.signer == known.identity()
         {
@@ -73,22 +79,27 @@ impl Signers {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Recent> {
+    fn lock(&self) -> MutexGuard<'_, Recent<P>> {
         // Nothing that can panic runs under this lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Recent {
-    fn known(&mut self, peer: &PeerId) -> Option<Arc<KnownSigner>> {
+impl<P: Copy + Ord> Recent<P> {
+    fn known(&mut self, peer: &P) -> Option<Arc<KnownSigner>> {
         let at = self.tick();
         let last = self.peers.get_mut(peer)?;
         last.at = at;
         last.known.clone()
     }
 
+    /// The table of somebody who is known through another peer.
+    fn of(&self, signer: Identity) -> Option<Arc<KnownSigner>> {
+        self.peers.values().find_map(|last| last.known.clone().filter(|known| known.identity() == signer))
+    }
+
     /// Counts a signature; says how many in a row it makes.
-    fn count(&mut self, peer: PeerId, signer: Identity) -> u32 {
+    fn count(&mut self, peer: P, signer: Identity) -> u32 {
         let at = self.tick();
         if !self.peers.contains_key(&peer) && self.peers.len() >= PEERS {
             self.forget_one();
@@ -119,13 +130,14 @@ mod tests {
     use colony_protocol::identity::SecretKey;
 
     use super::*;
+    use crate::net::PeerId;
 
-    fn ask(signers: &Signers, peer: PeerId, key: &SecretKey, number: u32) -> Identity {
+    fn ask(signers: &Signers<PeerId>, peer: PeerId, key: &SecretKey, number: u32) -> Identity {
         let digest = Digest::of(&[&number.to_be_bytes()]);
         signers.recover(peer, &key.sign(&digest), &digest).unwrap()
     }
 
-    fn is_known(signers: &Signers, peer: PeerId) -> bool {
+    fn is_known(signers: &Signers<PeerId>, peer: PeerId) -> bool {
         signers.lock().known(&peer).is_some()
     }
 
@@ -143,6 +155,19 @@ mod tests {
         assert_eq!(ask(&signers, peer, &other, 100), other.identity());
         assert!(!is_known(&signers, peer));
         assert_eq!(ask(&signers, peer, &one, 101), one.identity());
+    }
+
+    #[test]
+    fn who_is_known_through_one_peer_takes_no_second_table() {
+        let (signers, peers) = (Signers::default(), [PeerId::random(), PeerId::random()]);
+        let key = SecretKey::derive(b"one");
+        for number in 0..ENOUGH {
+            for peer in peers {
+                ask(&signers, peer, &key, number);
+            }
+        }
+        let [one, other] = peers.map(|peer| signers.lock().known(&peer).unwrap());
+        assert!(Arc::ptr_eq(&one, &other));
     }
 
     #[test]
