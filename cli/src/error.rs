@@ -1,7 +1,7 @@
 //! What a command ends with: an exit code, and for the person who typed it what failed, why, and what to do next.
 
 use colony_node::client::{ClientError, TransportError};
-use colony_protocol::refusal::Refusal;
+use colony_protocol::{model::json::rfc3339, refusal::Refusal};
 
 use crate::hint::Hint;
 
@@ -36,12 +36,15 @@ pub(crate) struct Failure {
     pub(crate) hint: Option<Hint>,
     /// The exit status.
     pub(crate) exit: Exit,
+    /// The colony has said that this key may not: it is no member's, or not the right one's. A clock that is wrong, or a
+    /// request that was spoiled, has the same status and says nothing about the key.
+    pub(crate) no_right: bool,
 }
 
 impl Failure {
     /// Something no other code fits.
     pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: None, exit: Exit::FAILED }
+        Self { what: what.into(), hint: None, exit: Exit::FAILED, no_right: false }
     }
 
     /// The command line or its input is wrong.
@@ -101,12 +104,17 @@ impl From<Refusal> for Failure {
         let what = Self::new(refusal.to_string());
         match &refusal {
             Refusal::Invalid { .. } | Refusal::Malformed(_) => what.exit(Exit::USAGE),
-            Refusal::Denied { by, .. } => Self::new(format!("{refusal} (the request was signed by {by})"))
-                .exit(Exit::DENIED)
-                .hint(Hint::ShowContext),
+            Refusal::Denied { by, .. } => Self {
+                no_right: true,
+                ..Self::new(format!("{refusal} (the request was signed by {by})"))
+                    .exit(Exit::DENIED)
+                    .hint(Hint::ShowContext)
+            },
             Refusal::Ticket(_) => what.exit(Exit::DENIED).hint(Hint::Invite { role: "voter", name: None }),
             Refusal::LastVoter { .. } => what.hint(Hint::Members),
-            Refusal::Clock { .. } => what.exit(Exit::DENIED).hint(Hint::Doctor),
+            Refusal::Clock { now, .. } => Self::new(format!("{refusal}: that node's says {}", rfc3339(*now)))
+                .exit(Exit::DENIED)
+                .hint(Hint::Doctor),
             Refusal::Envelope(_) => what.exit(Exit::DENIED).hint(Hint::ShowContext),
             Refusal::NotFound { what: thing } | Refusal::Ambiguous { what: thing, .. } => {
                 what.hint(list_of(thing))
@@ -130,7 +138,7 @@ fn list_of(thing: &str) -> Hint {
 
 #[cfg(test)]
 mod tests {
-    use colony_protocol::identity::Identity;
+    use colony_protocol::{identity::Identity, time::Timestamp};
 
     use super::*;
 
@@ -138,7 +146,14 @@ mod tests {
     fn each_kind_of_failure_has_its_exit_code() {
         let unreachable = ClientError::Transport(TransportError::Unreachable("nobody listens".to_owned()));
         assert_eq!(Failure::from(unreachable).exit, Exit::UNREACHABLE);
-        assert_eq!(Failure::from(Refusal::denied(Identity::NOBODY, "only members may")).exit, Exit::DENIED);
+        let denied = Failure::from(Refusal::denied(Identity::NOBODY, "only members may"));
+        assert_eq!((denied.exit, denied.no_right), (Exit::DENIED, true));
+        // A node that takes these for its removal would throw its data away because its clock is wrong.
+        let clock = Refusal::Clock { why: Default::default(), now: Timestamp::ZERO };
+        for says_nothing in [clock, Refusal::Envelope(Default::default())] {
+            let failure = Failure::from(says_nothing);
+            assert_eq!((failure.exit, failure.no_right), (Exit::DENIED, false), "{failure}");
+        }
         assert_eq!(Failure::from(Refusal::invalid("args", "too many")).exit, Exit::USAGE);
         assert_eq!(Failure::from(Refusal::not_found("process p9")).exit, Exit::FAILED);
     }

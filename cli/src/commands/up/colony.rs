@@ -126,8 +126,8 @@ impl Lodging {
             Ok(()) => Ok(how),
             Err(_) if how.is_some() => Ok(how),
             // The executor signs with the node's key: it may be the first to learn that the node was sent away.
-            Err(failure) if failure.exit == Exit::DENIED => match self.known().await {
-                Err(sent_away) if sent_away.exit == Exit::DENIED => Ok(Some(How::SentAway(sent_away.what))),
+            Err(failure) if failure.no_right => match self.known().await {
+                Err(sent_away) if sent_away.no_right => Ok(Some(How::SentAway(sent_away.what))),
                 _ => Err(failure),
             },
             Err(failure) => Err(failure),
@@ -139,19 +139,25 @@ impl Lodging {
         let begun = self.runtime().elapsed();
         let mut told = false;
         loop {
+            let mut refused = None;
             match self.known().await {
                 Ok(Ok(members)) => return Ok(members),
                 Ok(Err(how)) => return Err(how),
-                Err(failure) if failure.exit == Exit::DENIED => {
+                Err(failure) if failure.no_right => {
                     // This node may be asked about another disk: the others know which.
                     return Err(self.told_by_others().await.unwrap_or(How::SentAway(failure.what)));
                 }
+                // The others are there, and this machine has to change: its clock, mostly.
+                Err(failure) if failure.exit == Exit::DENIED => refused = Some(failure),
                 Err(_) => {}
             }
-            if !told && self.runtime().elapsed().saturating_sub(begun) >= PATIENCE {
+            if !told && (refused.is_some() || self.runtime().elapsed().saturating_sub(begun) >= PATIENCE) {
                 told = true;
-                output::note(&format!("{} waits until most of its voters are up", self.joined.colony));
-                output::report(&Failure::new("").hint(Hint::StaleStatus), &self.app.flags);
+                let waits = Failure::new("").hint(Hint::StaleStatus);
+                if refused.is_none() {
+                    output::note(&format!("{} waits until most of its voters are up", self.joined.colony));
+                }
+                output::report(refused.as_ref().unwrap_or(&waits), &self.app.flags);
             }
             if let Some(how) = self.told_by_others().await {
                 return Err(how);
@@ -194,7 +200,7 @@ impl Lodging {
         let client = connect::client(&others, id, self.key.clone(), self.runtime()).ok()?;
         match members(&client).await {
             Ok(members) => self.told_by(&members),
-            Err(failure) => (failure.exit == Exit::DENIED).then_some(How::SentAway(failure.what)),
+            Err(failure) => failure.no_right.then_some(How::SentAway(failure.what)),
         }
     }
 
@@ -209,7 +215,7 @@ impl Lodging {
                         output::report(&failure, &[]);
                     }
                 }
-                Err(failure) if failure.exit == Exit::DENIED => return How::SentAway(failure.what),
+                Err(failure) if failure.no_right => return How::SentAway(failure.what),
                 Err(_) => {}
             }
         }
