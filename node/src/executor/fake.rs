@@ -48,6 +48,8 @@ pub(super) struct Books {
     pub(super) lose_grant: bool,
     /// What results are told, as long as they carry lines.
     pub(super) line_refusal: Option<Refusal>,
+    /// What the next delivery of results is told as a whole.
+    pub(super) close_refusal: Option<Refusal>,
     /// Whether no answer comes to anything.
     pub(super) cut_off: bool,
     /// What runs under the executor's key without its knowing.
@@ -143,6 +145,9 @@ impl Fake {
             Command::Close { items } => {
                 let mut state = self.state();
                 state.close_requests += 1;
+                if let Some(refusal) = state.close_refusal.take() {
+                    return Err(refusal);
+                }
                 let outcome = |item: &Closing| match &state.line_refusal {
                     Some(refusal) if !item.lines.is_empty() => Err(refusal.clone()),
                     _ => Ok(()),

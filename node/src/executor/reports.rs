@@ -190,12 +190,14 @@ fn unwelcome(lease: LeaseRef, outcome: Result<(), Refusal>) -> Option<Refusal> {
     (!late).then_some(refusal)
 }
 
-/// Whether it may go well the next time.
+/// Whether it may go well the next time. A clock that was off, as of a machine that just woke, is set before long.
 pub(super) const fn is_passing(error: &ClientError) -> bool {
     matches!(
         error,
         ClientError::Transport(_)
-            | ClientError::Refused(Refusal::Busy(_) | Refusal::Unavailable(_) | Refusal::Storage(_))
+            | ClientError::Refused(
+                Refusal::Busy(_) | Refusal::Unavailable(_) | Refusal::Storage(_) | Refusal::Clock { .. }
+            )
     )
 }
 

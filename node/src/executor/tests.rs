@@ -462,6 +462,16 @@ async fn work_whose_grant_was_lost_on_the_way_is_found_and_run_once() {
 }
 
 #[tokio::test]
+async fn a_result_waits_for_a_clock_that_is_off_for_a_moment() {
+    let bench = Bench::start(|_| {});
+    let clock = Refusal::Clock { why: Default::default(), now: colony_protocol::time::Timestamp::ZERO };
+    bench.fake.state().close_refusal = Some(clock);
+    bench.fake.submit(shell("echo done"));
+    assert_eq!(output(&bench.fake.closing().await), ["done"]);
+    bench.end().await;
+}
+
+#[tokio::test]
 async fn a_result_whose_lines_are_refused_is_delivered_without_them() {
     let bench = Bench::start(|_| {});
     bench.fake.state().line_refusal = Some(Refusal::Busy("the log is full".try_into().unwrap()));
