@@ -53,6 +53,8 @@ pub enum Query {
     Members,
     /// Who may speak for the colony to strangers.
     Delegation,
+    /// Executors that are silent as they said they would be.
+    Silent,
     /// Registered functions, of one executor or of all.
     Functions {
         /// The executor; empty means all.

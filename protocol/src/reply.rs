@@ -155,6 +155,8 @@ pub enum Answer {
     Members(#[serde(deserialize_with = "at_most::<_, _, ROWS_MAX>")] Vec<MemberView>),
     /// To [`crate::query::Query::Delegation`]; `None` before the owner named anybody.
     Delegation(Option<Box<SignedDelegation>>),
+    /// To [`crate::query::Query::Silent`]: names, each with the next contact.
+    Silent(#[serde(deserialize_with = "at_most::<_, _, ROWS_MAX>")] Vec<(Name, Timestamp)>),
     /// To [`crate::query::Query::Functions`].
     Functions(#[serde(deserialize_with = "at_most::<_, _, ROWS_MAX>")] Vec<RegisteredFunction>),
     /// To [`crate::query::Query::Log`].
@@ -357,7 +359,7 @@ pub struct ExecutorVerdict {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Check {
     /// Which condition: `approved`, `type`, `name`, `location`, `cpu`, `memory`, `storage`, `nodes`, `gpu`,
-    /// `contact` (only of executors that declared a contact plan).
+    /// and of executors that declared a contact plan: `contact`, or the leg that fails, `upload` or `return`.
     pub condition: Name,
     /// Whether it is met.
     pub met: bool,

@@ -92,6 +92,49 @@ fn a_seed_gives_the_same_bytes_twice_and_another_seed_other_ones() {
     }
 }
 
+#[test]
+fn a_sweep_is_drawn_over_the_values_it_tried() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut source = small("lan");
+    let swept = toml::toml! { "nodes.executors.count" = [2, 5, 10] };
+    source.table.insert("sweep".to_owned(), swept.into());
+    let plans = sweep::plans(&source, None).unwrap();
+    let (place, _) = series::run(&source, plans, &directory.path().join("x"), &|_| true, &|| 0).unwrap();
+    let all = files(&place);
+    let drawn = String::from_utf8(all["plots/sweep-makespan.svg"].clone()).unwrap();
+    assert!(drawn.contains("nodes.executors.count") && drawn.contains("makespan (s)"));
+    assert!(all.contains_key("plots/sweep-makespan.png") && all.contains_key("runs/0002/plots/queue.png"));
+}
+
+/// The figures of a page: by metric, those of each run.
+fn figures(name: &str) -> std::collections::BTreeMap<String, Vec<String>> {
+    let page = format!("{}/library/{name}.md", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(page).unwrap();
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
+    let row = |row: &str| {
+        let (metric, rest) = row.split_once("` | ").unwrap();
+        (metric.to_owned(), rest.split(" | ").skip(1).map(str::to_owned).collect())
+    };
+    rows.map(row).collect()
+}
+
+#[test]
+fn the_figures_of_pages_are_those_of_their_scenarios() {
+    // Those that run fast; the same bytes everywhere, so the same digits.
+    for name in ["partition", "nat-heavy", "herd"] {
+        let runs: Vec<_> =
+            outcomes(&library::source(name).unwrap().unwrap()).iter().map(metrics::of).collect();
+        for (metric, figures) in figures(name) {
+            let value = |run: &std::collections::BTreeMap<&str, f64>| match run[metric.as_str()] {
+                whole if whole.fract() == 0.0 => format!("{whole:.0}"),
+                large if large >= 100.0 => format!("{large:.1}"),
+                small => format!("{small:.3}"),
+            };
+            assert_eq!(figures, runs.iter().map(value).collect::<Vec<_>>(), "{name} {metric}");
+        }
+    }
+}
+
 fn files(place: &std::path::Path) -> std::collections::BTreeMap<String, Vec<u8>> {
     let mut all = std::collections::BTreeMap::new();
     let mut open = vec![place.to_owned()];

@@ -20,6 +20,8 @@ pub(crate) enum SimVerb {
     Compare(SimCompareArgs),
     /// Print a scenario that ships, to begin one's own with
     Print(SimPrintArgs),
+    /// Write a scenario for another simulator
+    Export(SimExportArgs),
 }
 
 /// A scenario.
@@ -83,4 +85,21 @@ pub(crate) struct SimPrintArgs {
     /// Its name, as `colony sim ls` has it
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
+}
+
+/// `colony sim export`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct SimExportArgs {
+    /// What is written.
+    #[command(flatten)]
+    pub(crate) scenario: SimScenario,
+    /// A configuration for the Shadow simulator, in a directory that is not there yet
+    #[arg(long, value_name = "DIR")]
+    pub(crate) shadow: PathBuf,
+    /// The program that hosts run [default: this one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) program: Option<PathBuf>,
+    /// Fix all chance with this seed
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
 }

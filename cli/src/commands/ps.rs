@@ -2,16 +2,16 @@
 
 use colony_node::client::ClientError;
 use colony_protocol::{
-    model::State,
+    model::{Process, State},
     query::{ProcessFilter, Query},
     reply::Answer,
 };
 
 use crate::{
-    app::App,
+    app::{App, Session},
     args::{PsArgs, Read, Reading},
     error::{Exit, Failure},
-    output,
+    output::{self, Silent},
 };
 
 /// Lists processes.
@@ -31,6 +31,19 @@ pub(super) async fn list(
     let Answer::Processes(processes) = session.client.query(&query).await? else {
         return Err(ClientError::Unexpected("to processes").into());
     };
-    output::processes(session.seen(), &processes).print(session.format())?;
+    let silent = silent(&session, &processes).await;
+    output::processes_with(session.seen(), &processes, &silent).print(session.format())?;
     Ok(Exit::DONE)
+}
+
+/// Which holders of these processes are silent as they said they would be, and until when. A node of an earlier version
+/// does not know; then nobody is told to be.
+async fn silent(session: &Session, processes: &[Process]) -> Silent {
+    if session.format().is_human()
+        && processes.iter().any(|process| process.state == State::Running)
+        && let Ok(Answer::Silent(silent)) = session.client.query(&Query::Silent).await
+    {
+        return silent.into_iter().collect();
+    }
+    Silent::new()
 }

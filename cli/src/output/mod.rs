@@ -19,9 +19,9 @@ pub(crate) use self::{
     stream::{data, note, pass_through, report},
     style::{cut, is_coloured},
     views::{
-        Everybody, Findings, Seen, blueprint_changes, blueprints, channels, cron_record, crons, definitions,
-        executor_record, executors, files, findings, functions, generator_record, generators, labels,
-        locations, log_hits, log_lines, member_name, members, policy, process_record, processes, ran,
-        revisions, snapshots, until, users, workflow_record, workflows,
+        Everybody, Findings, Seen, Silent, blueprint_changes, blueprints, channels, cron_record, crons,
+        definitions, executor_record, executors, files, findings, functions, generator_record, generators,
+        labels, locations, log_hits, log_lines, member_name, members, policy, process_record, processes,
+        processes_with, ran, revisions, snapshots, until, users, workflow_record, workflows,
     },
 };

@@ -96,6 +96,7 @@ impl Desk {
             Query::Executors => Ok(Answer::Executors(self.colony()?.executors().cloned().collect())),
             Query::Users => Ok(Answer::Users(self.colony()?.users().cloned().collect())),
             Query::Members => Ok(Answer::Members(self.members()?)),
+            Query::Silent => Ok(Answer::Silent(self.colony()?.silent(self.runtime.now()))),
             Query::Delegation => Ok(Answer::Delegation(self.colony()?.delegation().cloned().map(Box::new))),
             Query::Functions { executor_name } => self.functions(executor_name).map(Answer::Functions),
             Query::Log { process, from, limit, latest } => {

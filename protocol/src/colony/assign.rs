@@ -22,6 +22,8 @@ const HEARTBEAT_MIN: Span = Span::from_secs(1);
 const HEARTBEAT_MAX: Span = Span::from_secs(3_600);
 /// Bytes after which an answer takes no further process: half a frame, since one process may take the other half.
 const ANSWER_BYTES: usize = crate::rpc::OUTCOME_MAX / 2;
+/// What is applied is given whatever was reserved for others: they were promised it by the same coordinator, in order.
+static NONE: BTreeSet<u64> = BTreeSet::new();
 
 impl Colony {
     /// Numbers of the processes that `by` would be given now, in order, at most `limit`, without those `reserved`
@@ -42,17 +44,30 @@ impl Colony {
             return Ok(Vec::new());
         }
         let limit = limit.min(usize::from(ask.max));
-        let matching = self.matching(executor, ask);
-        Ok(matching.filter(|number| !reserved.contains(number)).take(limit).collect())
+        Ok(self.matching(executor, ask, reserved).take(limit).collect())
     }
 
-    fn matching<'a>(&'a self, executor: &'a Executor, ask: &Assign) -> impl Iterator<Item = u64> + use<'a> {
+    /// What an executor may take, in order, without those `reserved` for others. What it takes of it is what it owes when
+    /// the next is looked at.
+    fn matching<'a>(
+        &'a self,
+        executor: &'a Executor,
+        ask: &Assign,
+        reserved: &'a BTreeSet<u64>,
+    ) -> impl Iterator<Item = u64> + use<'a> {
         let offer = Offer::new(executor, ask.available_cpu, ask.available_memory);
         let fits = move |demand: &_| offer.fits(demand);
         let found = self.index.queue.matching(&executor.executor_type, &executor.name, fits);
-        found.filter(|number| {
+        let has_plan = !executor.contacts.windows.is_empty();
+        let mut owed = if has_plan { self.index.leases.of(&executor.id).len() } else { 0 };
+        found.filter(move |number| {
+            if reserved.contains(number) {
+                return false;
+            }
             let process = self.processes.get(number);
-            process.is_some_and(|process| self.returns(executor, process).is_ok())
+            let returns = process.is_some_and(|process| self.returns(executor, process, owed).is_ok());
+            owed = owed.saturating_add(usize::from(returns));
+            returns
         })
     }
 
@@ -68,7 +83,7 @@ impl Colony {
         if self.meta.paused {
             return Ok(Reply::Assigned { processes: Vec::new(), paused: true });
         }
-        let found: Vec<u64> = self.matching(executor, ask).take(usize::from(ask.max)).collect();
+        let found: Vec<u64> = self.matching(executor, ask, &NONE).take(usize::from(ask.max)).collect();
         let holder = (executor.id, executor.name.clone());
         let contacts = executor.contacts.clone();
         let heartbeat = ask.heartbeat.filter(|_| !mutant::is("grant-for-ever"));

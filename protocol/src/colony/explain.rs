@@ -6,8 +6,9 @@ use super::{
     queue,
 };
 use crate::{
-    model::{Executor, ExecutorState, Hardware, Name, Process, Reach, State, json::rfc3339 as date},
+    model::{Executor, ExecutorState, Hardware, Leg, Name, Process, Reach, State, json::rfc3339 as date},
     reply::{Blocker, Check, ExecutorVerdict, Explanation},
+    units::format_memory,
 };
 
 /// Most executors in one explanation, the closest first: a page.
@@ -74,7 +75,7 @@ impl Colony {
         }
     }
 
-    /// Of an executor with a contact plan: whether it could bring the result back in time.
+    /// Of an executor with a contact plan: whether work gets there and its result back in time, or which leg fails.
     fn contact_check(&self, executor: &Executor, process: &Process) -> Option<Check> {
         if executor.contacts.windows.is_empty() {
             return None;
@@ -84,8 +85,18 @@ impl Colony {
             || "no deadline".to_owned(),
             |span| format!("result back before {}", date(self.meta.now.after(span))),
         );
-        Some(match self.returns(executor, process) {
-            Err(next) => check("contact", false, &wanted, &format!("next contact {}", date(next))),
+        let owed = self.index.leases.of(&executor.id).len();
+        let bytes = |carries: u64, from: &str| format!("{} {from}", format_memory(carries));
+        Some(match self.returns(executor, process, owed) {
+            Err(Leg::Up { until, carries }) => {
+                let has = bytes(carries, &format!("left of the window until {}", date(until)));
+                check("upload", false, "the process sent in this window", &has)
+            }
+            Err(Leg::Late(next)) => check("return", false, &wanted, &format!("next contact {}", date(next))),
+            Err(Leg::Back { from, carries }) => {
+                let has = bytes(carries, &format!("in the window from {}", date(from)));
+                check("return", false, &format!("{wanted}, in one window"), &has)
+            }
             Ok(()) => {
                 let has = match executor.contacts.reach(self.meta.now) {
                     Reach::InContact(until) => format!("in contact until {}", date(until)),

@@ -115,6 +115,11 @@ impl Leases {
         self.move_silence(id, old, new);
     }
 
+    /// Who said when it can be reached.
+    pub(super) fn planned(&self) -> impl Iterator<Item = &Identity> {
+        self.plans.keys()
+    }
+
     fn change(&mut self, id: &Identity, change: impl FnOnce(&mut Holder)) {
         let plan = self.plans.get(id);
         let holder = self.holders.entry(*id).or_default();

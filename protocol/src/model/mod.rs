@@ -22,7 +22,7 @@ mod process;
 mod user;
 mod workflow;
 
-pub use contact::{ContactPlan, MARGIN_MAX, Reach, WINDOWS_MAX, Window};
+pub use contact::{ContactPlan, Freight, Leg, MARGIN_MAX, Reach, WINDOWS_MAX, Window};
 pub use cron::{Cron, NewCron, Schedule};
 pub use executor::{
     Allocation, Allocations, Capabilities, Executor, ExecutorState, FunctionArgument, FunctionArguments, Gpu,

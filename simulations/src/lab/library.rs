@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::scenario::read::{ScenarioError, Source};
+use super::scenario::read::{self, ScenarioError, Source};
 
 /// Names and texts.
 pub const LIBRARY: [(&str, &str); 12] = [
@@ -27,4 +27,10 @@ pub const LIBRARY: [(&str, &str); 12] = [
 pub fn source(name: &str) -> Option<Result<Source, ScenarioError>> {
     let (name, text) = LIBRARY.iter().find(|(known, _)| *known == name)?;
     Some(Source::new((*name).to_owned(), PathBuf::new(), (*text).to_owned()))
+}
+
+/// The name most like this one, if any is.
+#[must_use]
+pub fn nearest(name: &str) -> Option<&'static str> {
+    read::nearest(name, LIBRARY.iter().map(|(known, _)| *known))
 }

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod commands;
+mod contacts;
 mod disks;
 mod limits;
 mod workflows;

@@ -18,13 +18,16 @@ use crate::error::Failure;
 /// Between two declarations: a plan holds two weeks of orbits, and who was silent declares again soon.
 const AGAIN: std::time::Duration = std::time::Duration::from_secs(3_600);
 
-/// The file, in JSON: `{"margin": "2m", "windows": [{"start": "2026-01-01T10:00:00Z", "end": …}]}`.
+/// The file, in JSON: `{"margin": "2m", "rate": 1200, "windows": [{"start": "2026-01-01T10:00:00Z", "end": …}]}`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
     /// By how much a window may be off.
     #[serde(default)]
     margin: Option<String>,
+    /// Bytes a second that pass in a window that says nothing else; any number without.
+    #[serde(default)]
+    rate: u64,
     /// In order.
     windows: Vec<Moments>,
 }
@@ -34,6 +37,8 @@ struct Written {
 struct Moments {
     start: String,
     end: String,
+    #[serde(default)]
+    rate: Option<u64>,
 }
 
 /// All windows of a file.
@@ -62,7 +67,7 @@ impl Contacts {
         for (place, window) in written.windows.iter().enumerate() {
             let start = moment(&window.start).map_err(|why| format!("windows[{place}].start: {why}"))?;
             let end = moment(&window.end).map_err(|why| format!("windows[{place}].end: {why}"))?;
-            windows.push(Window { start, end });
+            windows.push(Window { start, end, rate: window.rate.unwrap_or(written.rate) });
         }
         for (first, part) in windows.chunks(WINDOWS_MAX).enumerate() {
             let plan = ContactPlan { windows: List::new(part.to_vec()).unwrap_or_default(), margin };
@@ -129,6 +134,11 @@ mod tests {
         let plan = contacts.plan(Timestamp::ZERO);
         assert_eq!((plan.windows.len(), plan.margin), (1, Span::from_secs(120)));
         assert_eq!(plan.windows[0].end.since(plan.windows[0].start), Span::from_secs(480));
+        let slow = "{\"rate\": 100, \"windows\": [\
+            {\"start\": \"2026-01-01T10:00:00Z\", \"end\": \"2026-01-01T10:08:00Z\"}, \
+            {\"start\": \"2026-01-01T11:00:00Z\", \"end\": \"2026-01-01T11:08:00Z\", \"rate\": 7}]}";
+        let plan = Contacts::parse(slow).unwrap().plan(Timestamp::ZERO);
+        assert_eq!(plan.windows.iter().map(|window| window.rate).collect::<Vec<_>>(), [100, 7]);
         for (text, why) in [
             (file("10 o'clock", "2026-01-01T10:08:00Z"), "windows[0].start"),
             (file("2026-01-01T10:08:00Z", "2026-01-01T10:00:00Z"), "ends before"),

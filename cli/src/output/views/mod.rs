@@ -16,7 +16,7 @@ pub(crate) use self::{
     objects::{
         blueprint_changes, blueprints, channels, definitions, files, labels, locations, revisions, snapshots,
     },
-    process::{process_record, processes, ran},
+    process::{Silent, process_record, processes, processes_with, ran},
     workflow::{workflow_record, workflows},
 };
 

@@ -1,8 +1,10 @@
 //! Processes, as people and programs see them.
 
+use std::collections::BTreeMap;
+
 use colony_protocol::{
-    model::{AttributeKind, Process, State, json},
-    time::Span,
+    model::{AttributeKind, Name, Process, State, json},
+    time::{Span, Timestamp},
 };
 
 use super::Seen;
@@ -11,8 +13,16 @@ use crate::output::{
     listing::{Column, Listing, Row, column, wide},
 };
 
+/// Names of executors that are silent as they said they would be, and when each can be reached again.
+pub(crate) type Silent = BTreeMap<Name, Timestamp>;
+
 /// Processes as rows.
 pub(crate) fn processes(seen: Seen<'_>, processes: &[Process]) -> Listing {
+    processes_with(seen, processes, &Silent::new())
+}
+
+/// Processes as rows; of those that run on an executor that is silent, when it will be heard again.
+pub(crate) fn processes_with(seen: Seen<'_>, processes: &[Process], silent: &Silent) -> Listing {
     let columns = vec![
         column("ID"),
         column("FUNCTION"),
@@ -25,11 +35,11 @@ pub(crate) fn processes(seen: Seen<'_>, processes: &[Process]) -> Listing {
         wide("BY"),
         wide("PROCESSID"),
     ];
-    let rows = processes.iter().map(|process| row(seen, process)).collect();
+    let rows = processes.iter().map(|process| row(seen, process, silent)).collect();
     Listing { columns, rows, empty: "no processes" }
 }
 
-fn row(seen: Seen<'_>, process: &Process) -> Row {
+fn row(seen: Seen<'_>, process: &Process, silent: &Silent) -> Row {
     let id = name(process);
     let cells = vec![
         id.clone(),
@@ -38,7 +48,7 @@ fn row(seen: Seen<'_>, process: &Process) -> Row {
         executor(process),
         short(seen.now.since(process.submitted_at)),
         tries(process),
-        remark(process),
+        remark(seen, process, silent),
         process.spec.conditions.executor_type.to_string(),
         process.initiator_name.to_string(),
         process.id.to_hex(),
@@ -63,7 +73,11 @@ fn tries(process: &Process) -> String {
 }
 
 /// The one thing worth knowing about it now.
-fn remark(process: &Process) -> String {
+fn remark(seen: Seen<'_>, process: &Process, silent: &Silent) -> String {
+    let until = silent.get(&process.executor_name).filter(|_| process.state == State::Running);
+    if let Some(until) = until {
+        return format!("silent, next contact in {}", short(until.since(seen.now)));
+    }
     match process.state {
         State::Waiting if process.waits_for_parents => "for its parents".to_owned(),
         State::Waiting => {

@@ -10,7 +10,7 @@ const fn at(second: u64) -> Timestamp {
 /// Eight minutes of every ninety-five, from second 1,000 on.
 fn orbits() -> ContactPlan {
     let windows = (0..6).map(|orbit| 1_000 + orbit * 5_700);
-    let windows = windows.map(|start| Window { start: at(start), end: at(start + 480) });
+    let windows = windows.map(|start| Window { start: at(start), end: at(start + 480), rate: 0 });
     ContactPlan { windows: List::new(windows.collect()).unwrap(), margin: Span::from_secs(30) }
 }
 
@@ -73,7 +73,7 @@ fn a_plan_that_is_declared_later_or_taken_back_moves_the_leases_there_are() {
         E2,
         Command::DeclareContacts {
             plan: ContactPlan {
-                windows: List::new(vec![Window { start: at(5_000), end: at(6_000) }]).unwrap(),
+                windows: List::new(vec![Window { start: at(5_000), end: at(6_000), rate: 0 }]).unwrap(),
                 margin: Span::ZERO,
             },
         },
@@ -91,15 +91,58 @@ fn work_that_could_not_be_back_in_time_is_left_to_others_and_explained() {
     assert!(world.assign(E2).is_none());
     let explained = world.colony.explain(&world.process(process));
     let verdict = explained.executors.iter().find(|verdict| &*verdict.name == "e2").unwrap();
-    let check = verdict.checks.iter().find(|check| &*check.condition == "contact").unwrap();
+    let check = verdict.checks.iter().find(|check| &*check.condition == "return").unwrap();
     assert!(!check.met && check.has.starts_with("next contact 1970-01-01T01:51:40"), "{check:?}");
     assert!(world.assign(E3).is_some());
 }
 
 #[test]
+fn a_window_gives_no_more_work_than_the_next_can_bring_the_results_of() {
+    let mut world = World::new();
+    // Four results and a little fit into a later window; the process is small, so any number gets up.
+    let slow = |start: u64, rate: u64| Window { start: at(start), end: at(start + 100), rate };
+    let windows = vec![slow(1_000, 1_000_000), slow(2_000, 45), slow(3_000, 45)];
+    let plan = ContactPlan { windows: List::new(windows).unwrap(), margin: Span::ZERO };
+    world.ok(E2, Command::DeclareContacts { plan });
+    for _ in 0..6 {
+        world.submit(spec());
+    }
+    let ask = Assign { max: 3, heartbeat: Some(Span::from_secs(10)), ..Default::default() };
+    assert_eq!(world.assign_with(E2, ask.clone()).len(), 3);
+    let held = world.assign_with(E2, ask);
+    assert_eq!(held.len(), 1);
+    let waiting = world.submit(spec());
+    let explained = world.colony.explain(&world.process(waiting));
+    let verdict = explained.executors.iter().find(|verdict| &*verdict.name == "e2").unwrap();
+    let check = verdict.checks.iter().find(|check| &*check.condition == "return").unwrap();
+    assert!(!check.met && check.has.contains("in the window from"), "{check:?}");
+    // What was brought back makes room again.
+    assert_eq!(world.close(E2, &held[0], true, &["seen"]), Ok(()));
+    assert!(world.assign(E2).is_some());
+}
+
+#[test]
+fn work_too_large_for_the_rest_of_a_window_waits_and_is_explained() {
+    let mut world = World::new();
+    let window = |start: u64| Window { start: at(start), end: at(start + 100), rate: 100 };
+    let plan =
+        ContactPlan { windows: List::new(vec![window(1_000), window(2_000)]).unwrap(), margin: Span::ZERO };
+    world.ok(E2, Command::DeclareContacts { plan });
+    let process = world.submit(spec());
+    world.wait(95);
+    assert!(world.assign(E2).is_none());
+    let explained = world.colony.explain(&world.process(process));
+    let verdict = explained.executors.iter().find(|verdict| &*verdict.name == "e2").unwrap();
+    assert!(verdict.checks.iter().any(|check| &*check.condition == "upload" && !check.met), "{verdict:?}");
+    assert_eq!(world.colony.silent(at(1_500)), vec![("e2".try_into().unwrap(), at(2_000))]);
+    world.wait(905);
+    assert!(world.assign(E2).is_some());
+}
+
+#[test]
 fn a_plan_in_disorder_is_refused_and_only_executors_have_one() {
     let mut world = World::new();
-    let windows = vec![Window { start: at(9), end: at(3) }];
+    let windows = vec![Window { start: at(9), end: at(3), rate: 0 }];
     let plan = ContactPlan { windows: List::new(windows).unwrap(), margin: Span::ZERO };
     let refused = world.tell(E2, Command::DeclareContacts { plan });
     assert!(matches!(refused, Err(Refusal::Invalid { field, .. }) if &*field == "windows[0]"));

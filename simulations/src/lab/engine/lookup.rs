@@ -57,8 +57,9 @@ impl Table {
         self.serve(key, node);
     }
 
-    pub(super) fn listener(&self, id: Identity, executor_type: u16) -> Listener {
-        word::listener(id, self.types.get(usize::from(executor_type)).map_or("", String::as_str))
+    /// A listener of each type.
+    pub(super) fn listeners(&self) -> Vec<Listener> {
+        self.types.iter().map(|executor_type| word::listener(executor_type)).collect()
     }
 
     /// Places of keys that share their first `bits` with `key`.

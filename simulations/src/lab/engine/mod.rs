@@ -32,7 +32,7 @@ mod word;
 
 use std::sync::Arc;
 
-use colony_protocol::time::Timestamp;
+use colony_protocol::{time::Timestamp, timing::Timing};
 
 use self::{
     calls::Requests,
@@ -152,6 +152,14 @@ pub struct Outcome {
     pub doubled: u64,
     /// Processes that had not ended at the end.
     pub unfinished: u64,
+}
+
+/// The nodes of a run as it begins, and how patient the first colony's voters are.
+#[must_use]
+pub fn nodes(plan: Arc<Plan>) -> (Vec<Node>, Timing) {
+    let world = World::new(plan);
+    let timing = world.offices.first().map_or(Timing::Local, |office| office.timing);
+    (world.nodes, timing)
 }
 
 /// Events between two looks at the progress.

@@ -263,7 +263,8 @@ impl World {
         let moment = |at: u64| Timestamp::from_micros(clock.saturating_sub(now).saturating_add(at));
         let first = schedule.declared.partition_point(|(_, end)| *end < now);
         let windows = schedule.declared.iter().skip(first).take(DECLARED);
-        let windows = windows.map(|(start, end)| Window { start: moment(*start), end: moment(*end) });
+        let windows =
+            windows.map(|(start, end)| Window { start: moment(*start), end: moment(*end), rate: 0 });
         let windows = List::new(windows.collect()).unwrap_or_default();
         Some(Command::DeclareContacts { plan: ContactPlan { windows, margin: MARGIN } })
     }

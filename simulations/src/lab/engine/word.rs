@@ -108,10 +108,12 @@ impl World {
         let bytes = FRAME + KIND * waiting.len() as u64;
         let way = self.spread(&mesh, leader, bytes);
         self.count_hearings(&mesh, leader, &way);
+        // One listener of each type, who becomes each executor in turn.
+        let mut listeners = self.table.listeners();
         for (place, arrival) in way.arrivals.iter().enumerate() {
             let (Some((delay, _)), Some(node)) = (arrival, mesh.listeners.get(place)) else { continue };
             if let Some(exec) = self.table.exec_at.get(*node as usize).copied().flatten() {
-                self.hear(exec, word, *delay, waiting, pause);
+                self.hear(exec, (word, *delay), (waiting, pause), &mut listeners);
             }
         }
         if let Some(office) = self.office_mut(colony) {
@@ -122,10 +124,15 @@ impl World {
     /// From neighbour to neighbour, the fastest first.
     fn spread(&mut self, mesh: &Mesh, from: u32, bytes: u64) -> Way {
         let mut arrivals: Vec<Option<(u64, u32)>> = vec![None; mesh.listeners.len()];
+        // The earliest arrival known of each: a later copy is a duplicate, whatever comes, and takes no place in the order.
+        let mut earliest = vec![u64::MAX; mesh.listeners.len()];
         let mut edge = BinaryHeap::new();
         let start = mesh.listeners.iter().position(|node| *node == from);
         if let Some(start) = start {
             edge.push(Reverse((0_u64, start as u32, 0_u32, u32::MAX)));
+            if let Some(known) = earliest.get_mut(start) {
+                *known = 0;
+            }
         }
         while let Some(Reverse((at, place, hops, sender))) = edge.pop() {
             let Some(arrival) = arrivals.get_mut(place as usize) else { continue };
@@ -140,9 +147,15 @@ impl World {
             let here = mesh.listeners.get(place as usize).copied().unwrap_or_default();
             for next in mesh.neighbours.get(place as usize).into_iter().flatten() {
                 let there = mesh.listeners.get(*next as usize).copied().unwrap_or_default();
-                if *next != sender
-                    && let Some(delay) = self.carry(here, there, bytes, Protocol::Gossip)
-                {
+                if *next == sender {
+                    continue;
+                }
+                let Some(delay) = self.carry(here, there, bytes, Protocol::Gossip) else { continue };
+                let Some(known) = earliest.get_mut(*next as usize) else { continue };
+                if at + delay > *known {
+                    self.measure.duplicates += 1;
+                } else {
+                    *known = at + delay;
                     edge.push(Reverse((at + delay, *next, hops + 1, place)));
                 }
             }
@@ -201,14 +214,21 @@ impl World {
     }
 
     /// An executor hears of waiting work: it works out when it would ask.
-    fn hear(&mut self, exec: u32, word: u32, delay: u64, waiting: &[WaitingWork], pause: Span) {
+    fn hear(
+        &mut self,
+        exec: u32,
+        (word, delay): (u32, u64),
+        (waiting, pause): (&[WaitingWork], Span),
+        listeners: &mut [Listener],
+    ) {
         let now = self.now();
         let ranking = self.plan.scenario.rules.ranking;
         let Some(state) = self.execs.get(exec as usize).filter(|state| state.has_room()) else { return };
         let (id, executor_type, busy) = (state.id, state.executor_type, !state.held.is_empty());
         let heard = now + delay;
-        let listener = self.table.listener(id, executor_type);
-        let Some(work) = waiting.iter().find(|work| work.concerns(&listener)) else {
+        let Some(listener) = listeners.get_mut(usize::from(executor_type)) else { return };
+        listener.id = id;
+        let Some(work) = waiting.iter().find(|work| work.concerns(listener)) else {
             if let Some(state) = self.exec_mut(exec)
                 && state.call.is_some_and(|(.., due)| due > heard)
             {
@@ -216,7 +236,7 @@ impl World {
             }
             return;
         };
-        let holds_back = if ranking { work.delay(&listener, busy, pause).as_micros() } else { 0 };
+        let holds_back = if ranking { work.delay(listener, busy, pause).as_micros() } else { 0 };
         let Some(state) = self.exec_mut(exec) else { return };
         if let Some((_, wave, _, due)) = state.call
             && (wave == work.wave || due <= heard)
@@ -232,7 +252,7 @@ impl World {
     }
 }
 
-/// A listener of this identity and type.
-pub(super) fn listener(id: Identity, executor_type: &str) -> Listener {
-    Listener { id, name: Text::cut(""), executor_type: Text::cut(executor_type), row: None }
+/// A listener of this type, nobody in particular.
+pub(super) fn listener(executor_type: &str) -> Listener {
+    Listener { id: Identity::NOBODY, name: Text::cut(""), executor_type: Text::cut(executor_type), row: None }
 }

@@ -174,6 +174,13 @@ impl Folder {
             })).collect::<Vec<_>>(),
         });
         self.write("summary.json", pretty(&summary))?;
+        if points.len() > 1 {
+            let means: Vec<_> = points.iter().map(|(point, all)| (*point, averages(all))).collect();
+            for (name, picture) in plots::sweep(name, &means)? {
+                self.write(&format!("plots/{name}.svg"), &picture.svg)?;
+                self.write(&format!("plots/{name}.png"), &picture.png)?;
+            }
+        }
         self.write("runs.csv", table(sums))
     }
 
@@ -232,6 +239,15 @@ fn means(all: &[&Sum]) -> Value {
         values.insert((*name).to_owned(), value);
     }
     Value::Object(values)
+}
+
+fn averages(all: &[&Sum]) -> BTreeMap<&'static str, f64> {
+    let names = metrics::METRICS.iter().map(|(name, ..)| *name);
+    let mean = |name: &'static str| {
+        let numbers: Vec<f64> = all.iter().filter_map(|sum| sum.metrics.get(name).copied()).collect();
+        (name, metrics::mean(&numbers).0)
+    };
+    names.map(mean).collect()
 }
 
 /// All runs of a series, one a line.

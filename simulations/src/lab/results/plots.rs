@@ -1,4 +1,6 @@
-//! The pictures of a run.
+//! The pictures of a run, and of a sweep.
+
+use std::collections::BTreeMap;
 
 use crate::lab::{
     engine::{Outcome, histogram::Histogram, node::PROTOCOLS},
@@ -25,6 +27,64 @@ pub(super) fn all(outcome: &Outcome) -> Result<Vec<(&'static str, Picture)>, png
         ("executors", executors(outcome, name).draw()?),
         ("map", map(outcome, name).draw()?),
     ])
+}
+
+/// Metrics of which a sweep is drawn.
+const SWEPT: [&str; 8] = [
+    "submit_to_assigned_p50",
+    "submit_to_assigned_p99",
+    "turnaround_p99",
+    "makespan",
+    "herd_factor",
+    "propagation_p95",
+    "unavailability",
+    "re_executions",
+];
+
+/// What a sweep set, and the means of the metrics over the seeds.
+type Tried<'a> = (&'a BTreeMap<String, String>, BTreeMap<&'static str, f64>);
+
+/// Pictures of a sweep, by name: each metric over the values of the only swept key if those are numbers, else a bar for
+/// each point. `points` are what was set, and the means of the metrics over the seeds.
+///
+/// # Errors
+/// What the encoder says.
+pub(super) fn sweep(name: &str, points: &[Tried<'_>]) -> Result<Vec<(String, Picture)>, png::EncodingError> {
+    let mut pictures = Vec::new();
+    for metric in SWEPT {
+        let unit =
+            metrics::METRICS.iter().find(|(known, ..)| *known == metric).map_or("", |(_, unit, _)| unit);
+        let values = points.iter().map(|(_, means)| means.get(metric).copied().unwrap_or_default());
+        let (title, y) = (format!("{name}: {metric}"), format!("{metric} ({unit})"));
+        let picture = match numbers(points) {
+            Some((key, at)) => {
+                let mut line: Vec<(f64, f64)> = at.into_iter().zip(values).collect();
+                line.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+                let series = vec![Series { name: metric.to_owned(), points: line }];
+                Lines { title, x: key, y, scale: Scale::Linear, series }.draw()?
+            }
+            None => {
+                let bars = points.iter().zip(values).map(|((point, _), value)| {
+                    let label: Vec<&str> = point.values().map(String::as_str).collect();
+                    (label.join(" "), vec![value])
+                });
+                Bars { title, y, parts: vec![metric.to_owned()], bars: bars.collect() }.draw()?
+            }
+        };
+        pictures.push((format!("sweep-{metric}"), picture));
+    }
+    Ok(pictures)
+}
+
+/// The only key that is swept, and its values, if there is one and they are numbers.
+fn numbers(points: &[Tried<'_>]) -> Option<(String, Vec<f64>)> {
+    let key = points.first()?.0.keys().next()?.clone();
+    let values = points.iter().map(|(point, _)| {
+        let value = point.get(&key).filter(|_| point.len() == 1)?;
+        value.parse::<f64>().ok().filter(|number| number.is_finite())
+    });
+    let values = values.collect::<Option<_>>()?;
+    Some((key, values))
 }
 
 fn series(outcome: &Outcome, name: &str, value: fn(&crate::lab::engine::measure::Point) -> u64) -> Series {

@@ -1,5 +1,7 @@
 //! `colony sim`: the laboratory. Reads a scenario, runs it, shows results; what a run is stands in `colony_simulations`.
 
+mod export;
+
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use colony_simulations::lab::{
@@ -36,6 +38,7 @@ pub(super) async fn run(app: &App, verb: SimVerb) -> Result<Exit, Failure> {
         SimVerb::Show(args) => show(app, &args),
         SimVerb::Compare(args) => compare(app, &args),
         SimVerb::Print(args) => print(&args),
+        SimVerb::Export(args) => export::run(&args),
     }
 }
 
@@ -45,7 +48,12 @@ fn source(args: &SimScenario) -> Result<Source, Failure> {
         Some(shipped) => shipped,
         None => Source::open(args.scenario.as_ref()),
     }
-    .map_err(unreadable)?;
+    .map_err(|error| match (&error, library::nearest(&args.scenario)) {
+        (ScenarioError::File { .. }, Some(near)) => {
+            Failure::usage(format!("{error}; did you mean the scenario `{near}`?")).hint(Hint::Scenarios)
+        }
+        _ => unreadable(error),
+    })?;
     for setting in &args.set {
         let (key, text) = setting
             .split_once('=')
@@ -67,6 +75,16 @@ fn unreadable(error: ScenarioError) -> Failure {
 /// Without the lines in which TOML shows where.
 fn first(error: &ScenarioError) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+/// The only run of a scenario.
+fn one_plan(source: &Source, seed: Option<u64>) -> Result<Plan, Failure> {
+    let seeds = seed.map(|seed| (seed, seed.saturating_add(1)));
+    let mut plans = sweep::plans(source, seeds).map_err(unreadable)?;
+    match plans.pop() {
+        Some(plan) if plans.is_empty() => Ok(plan),
+        _ => Err(Failure::usage("it makes several runs: take out [sweep] and `seeds`, or give --seed")),
+    }
 }
 
 fn wrong(error: ResultsError) -> Failure {
@@ -307,7 +325,9 @@ fn compare(app: &App, args: &SimCompareArgs) -> Result<Exit, Failure> {
 fn print(args: &SimPrintArgs) -> Result<Exit, Failure> {
     let found = LIBRARY.iter().find(|(name, _)| *name == args.name);
     let (_, text) = found.ok_or_else(|| {
-        Failure::usage(format!("no scenario called `{}` ships", args.name)).hint(Hint::Scenarios)
+        let near = library::nearest(&args.name).map(|near| format!("; did you mean `{near}`?"));
+        let what = format!("no scenario called `{}` ships{}", args.name, near.unwrap_or_default());
+        Failure::usage(what).hint(Hint::Scenarios)
     })?;
     output::data(text)?;
     Ok(Exit::DONE)
