@@ -24,6 +24,9 @@ use super::{
 pub(super) const BODY_MAX: usize = 4 * 1024 * 1024;
 /// How long a client may take to send a body.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
+/// What a request is told that is not read to its end: nobody waits for the rest of it, so its connection ends, too.
+const UNREAD: [StatusCode; 3] =
+    [StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE];
 /// What ColonyOS says of its JSON; no client looks at it.
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -136,6 +139,9 @@ fn text_response(status: StatusCode, text: String) -> Response {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(TEXT));
+    if UNREAD.contains(&status) {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }
 

@@ -27,6 +27,9 @@ const OF_ONE_ADDRESS: usize = 1024;
 const HEAD_PATIENCE: Duration = Duration::from_secs(60);
 /// How long a client may take for the TLS handshake.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long requests under way may still take when the door closes. Those that wait are answered at once, and what
+/// changes the colony takes no longer than a commit; whoever sends or reads slowly must not keep a node from stopping.
+const FAREWELL: Duration = Duration::from_secs(3);
 /// Most bytes of a request's head.
 pub(super) const HEAD_MAX: usize = 32 * 1024;
 /// Most lines of a request's head.
@@ -149,7 +152,8 @@ impl Connection {
             ended = conversation.as_mut() => ended,
             () = shared.closing.cancelled() => {
                 conversation.as_mut().graceful_shutdown();
-                conversation.await
+                let runtime = &shared.behind.runtime;
+                runtime.timeout(FAREWELL, conversation).await.unwrap_or(Ok(()))
             }
         };
         if let Err(error) = ended {
