@@ -202,6 +202,7 @@ async fn who_asks_too_often_is_told_to_wait_and_nobody_else_is() {
     };
     let runtime = &gateway.shared.behind.runtime;
     runtime.timeout(PATIENCE, async { tokio::join!(busy, asking) }).await.unwrap();
+    drop(colony);
     close(node, gateway).await;
 }
 
