@@ -7,7 +7,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -23,8 +23,10 @@ use crate::{
 };
 use colony_protocol::{announcement::Listener, identity::Identity, query::Query, reply::Answer};
 
-/// How long an answer about who votes is taken to be complete: a new voter does not coordinate sooner.
+/// How long an answer about who votes counts against whoever spoke before it was asked for, and is not named.
 const COMPLETE_FOR: Duration = Duration::from_secs(60);
+/// Most of those who spoke and of whom is asked: forgers have as many keys as they like.
+const DOUBTED_MAX: usize = 64;
 /// Between two such questions, whatever is heard.
 const ASK_GAP: Duration = Duration::from_secs(30);
 /// How often it is asked anyway, so that a quorum that moved on is known before it speaks.
@@ -43,7 +45,7 @@ pub async fn listen(
     nodes: Vec<(PeerId, Vec<Multiaddr>)>,
 ) -> Hints {
     let (colony, runtime) = (client.colony(), client.runtime().clone());
-    let electorate = Arc::new(Told { voters: RwLock::default(), runtime: runtime.clone() });
+    let electorate = Arc::new(Told { answer: Mutex::default(), runtime: runtime.clone() });
     let hearing = Arc::new(Hearing::new(colony, Arc::clone(&electorate) as _, runtime.clone()));
     let newest = hearing.newest();
     let seat = gossip.join(colony, Arc::clone(&hearing) as _).await;
@@ -75,9 +77,10 @@ impl Inquiry {
     /// One round of questions, and the time until the next.
     async fn ask(&self, round: u32) {
         let runtime = self.client.runtime();
+        let doubted = self.electorate.doubted();
         match self.client.query_stale(&Query::Status).await {
             Ok(Answer::Status(status)) => {
-                self.electorate.learn(status.voters.into_iter().collect());
+                self.electorate.learn(status.voters.into_iter().collect(), &doubted);
                 self.look_for_neighbours(round).await;
                 runtime.sleep(ASK_GAP).await;
                 self.rest(round).await;
@@ -158,26 +161,56 @@ fn by_peer<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<(PeerId, Vec<Multiad
 /// Who votes, as a node said.
 #[derive(Debug)]
 struct Told {
-    voters: RwLock<(BTreeSet<Identity>, Option<Duration>)>,
+    answer: Mutex<Answered>,
     runtime: Runtime,
 }
 
+/// The last answer, and who spoke that it does not name.
+#[derive(Debug, Default)]
+struct Answered {
+    voters: BTreeSet<Identity>,
+    /// When it came.
+    at: Option<Duration>,
+    /// Who spoke before it was asked for: whoever coordinated by then would be named.
+    strangers: BTreeSet<Identity>,
+    /// Who spoke since: it may have been let in and elected since.
+    doubted: BTreeSet<Identity>,
+}
+
 impl Told {
-    fn learn(&self, voters: BTreeSet<Identity>) {
-        let told = (voters, Some(self.runtime.elapsed()));
-        *self.voters.write().unwrap_or_else(PoisonError::into_inner) = told;
+    /// Those of whom is asked now.
+    fn doubted(&self) -> BTreeSet<Identity> {
+        std::mem::take(&mut self.answer().doubted)
+    }
+
+    /// These vote, as was said when `doubted` had spoken.
+    fn learn(&self, voters: BTreeSet<Identity>, doubted: &BTreeSet<Identity>) {
+        let strangers = doubted.difference(&voters).copied().collect();
+        let mut answer = self.answer();
+        answer.at = Some(self.runtime.elapsed());
+        (answer.voters, answer.strangers) = (voters, strangers);
+    }
+
+    fn answer(&self) -> MutexGuard<'_, Answered> {
+        // Nothing that can panic runs under this lock.
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Electorate for Told {
     fn office(&self, who: &Identity) -> Office {
-        let told = self.voters.read().unwrap_or_else(PoisonError::into_inner);
-        let (voters, at) = &*told;
-        if voters.contains(who) {
+        let mut answer = self.answer();
+        if answer.voters.contains(who) {
             return Office::Voter;
         }
-        let age = at.map(|at| self.runtime.elapsed().saturating_sub(at));
-        if age.is_some_and(|age| age <= COMPLETE_FOR) { Office::Stranger } else { Office::Unclear }
+        let age = answer.at.map(|at| self.runtime.elapsed().saturating_sub(at));
+        if age.is_some_and(|age| age <= COMPLETE_FOR) && answer.strangers.contains(who) {
+            return Office::Stranger;
+        }
+        if answer.doubted.len() < DOUBTED_MAX {
+            answer.doubted.insert(*who);
+        }
+        Office::Unclear
     }
 
     fn term(&self) -> Option<u64> {
@@ -210,12 +243,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_is_not_named_is_a_stranger_only_while_the_answer_is_fresh() {
+    async fn who_is_not_named_is_a_stranger_only_if_it_spoke_before_and_while_the_answer_is_fresh() {
         let runtime = Runtime::new(Tokio::new());
         let [voter, other] = [1, 2].map(|byte| Identity::from_bytes([byte; 32]));
-        let told = Told { voters: RwLock::default(), runtime: runtime.clone() };
+        let told = Told { answer: Mutex::default(), runtime: runtime.clone() };
         assert_eq!(told.office(&voter), Office::Unclear);
-        told.learn(BTreeSet::from([voter]));
+        told.learn(BTreeSet::from([voter]), &told.doubted());
+        // It may have been elected after the answer: it is asked about.
+        assert_eq!((told.office(&voter), told.office(&other)), (Office::Voter, Office::Unclear));
+        told.learn(BTreeSet::from([voter]), &told.doubted());
         assert_eq!((told.office(&voter), told.office(&other)), (Office::Voter, Office::Stranger));
         runtime.sleep(COMPLETE_FOR.saturating_mul(2)).await;
         assert_eq!((told.office(&voter), told.office(&other)), (Office::Voter, Office::Unclear));
