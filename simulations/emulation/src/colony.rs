@@ -47,6 +47,8 @@ use crate::{
 
 /// Where nodes listen.
 const PORT: u16 = 4001;
+/// The node that relays, by number.
+pub const RELAY: usize = 0;
 /// How often a start is looked at: its power may go meanwhile.
 const LOOK: Duration = Duration::from_millis(5);
 /// How long a decision of the owner may take while faults go on.
@@ -112,6 +114,8 @@ pub struct Seat {
     pub clock: Arc<Mutex<Clock>>,
     /// Whether the colony was opened on its disk.
     pub is_open: bool,
+    /// Whether nobody can dial it: it is met through the relay.
+    pub is_hidden: bool,
     /// How often it was started.
     pub starts: u64,
     /// Whom it was told to ask when it joined.
@@ -152,10 +156,20 @@ impl Seat {
         self.node()?.status(&colony()).ok()
     }
 
+    fn socket(&self) -> Multiaddr {
+        Multiaddr::from(self.address).with(Protocol::Tcp(PORT))
+    }
+
+    /// Where it can be dialled: nowhere, if it is hidden.
+    #[must_use]
+    pub fn meets(&self) -> Vec<Multiaddr> {
+        if self.is_hidden { Vec::new() } else { vec![self.listens()] }
+    }
+
     /// Where it listens, and as whom.
     #[must_use]
     pub fn listens(&self) -> Multiaddr {
-        let address = Multiaddr::from(self.address).with(Protocol::Tcp(PORT));
+        let address = self.socket();
         match peer_of(&self.key.public_key()) {
             Some(peer) => address.with(Protocol::P2p(peer)),
             None => address,
@@ -183,31 +197,32 @@ pub struct Colony {
 }
 
 impl Colony {
-    /// Seats without nodes.
+    /// Seats without nodes: `nodes` that listen, and `hidden` behind them that do not.
     #[must_use]
     pub fn new(
-        nodes: usize,
+        (open, hidden): (usize, usize),
         network: Network,
         trace: Trace,
         timing: Timing,
         log_kept: u64,
         mut chance: Chance,
     ) -> Self {
-        let seat = |number: usize| {
-            let place = u8::try_from(number + 1).unwrap_or(u8::MAX);
-            Seat {
-                address: Ipv4Addr::new(10, place, 0, 1),
-                disk: Disk::new(1_000_000 + number as u64, trace.clone(), chance.split()),
-                clock: Arc::default(),
-                is_open: false,
-                starts: 0,
-                peers: Vec::new(),
-                key: SecretKey::derive(format!("emulated node {number}").as_bytes()),
-                chance: chance.split(),
-                running: None,
-            }
+        let seat = |number: usize| Seat {
+            address: address(number),
+            disk: Disk::new(1_000_000 + number as u64, trace.clone(), chance.split()),
+            clock: Arc::default(),
+            is_open: false,
+            is_hidden: number >= open,
+            starts: 0,
+            peers: Vec::new(),
+            key: SecretKey::derive(format!("emulated node {number}").as_bytes()),
+            chance: chance.split(),
+            running: None,
         };
-        let seats = (0..nodes).map(seat).collect();
+        let seats = (0..open + hidden).map(seat).collect();
+        for number in open..open + hidden {
+            network.hide(address(number));
+        }
         let begin = Instant::now();
         Self { seats, network, trace, begin, chance, timing, log_kept, tickets: 0, voters: 0, clients: 0 }
     }
@@ -260,11 +275,11 @@ impl Colony {
         let (Some(node), Some(first)) = (self.seats[number].node(), self.seats[0].node()) else {
             return Err(Stuck::Slow("a node that runs".to_owned()));
         };
-        let text = Text::cut(&self.seats[number].listens().to_string());
+        let addresses = self.seats[number].meets().into_iter().map(|address| Text::cut(&address.to_string()));
         let member = NewMember {
             key: MemberKey::of(&self.seats[number].key),
             name: Name::cut(&format!("node-{number}")),
-            addresses: List::new(vec![text]).unwrap_or_default(),
+            addresses: List::new(addresses.collect()).unwrap_or_default(),
             store: node.store_id(),
             executor: None,
         };
@@ -303,8 +318,8 @@ impl Colony {
         let config = NodeConfig {
             key: seat.key.clone(),
             data: Data::Given(DiskSource::new(move || StoreDisk::Backend(disk.backend()))),
-            listen: vec![Multiaddr::from(seat.address).with(Protocol::Tcp(PORT))],
-            relay: false,
+            listen: vec![seat.socket()],
+            relay: number == RELAY,
             tls: None,
             timing: self.timing,
             replace_after: colony_node::node::REPLACE_AFTER,
@@ -405,7 +420,7 @@ impl Colony {
         let runtime = machine.runtime();
         let now = runtime.now();
         let others = self.seats.iter().filter(|other| other.address != seat.address && other.is_open);
-        let nodes = others.map(|other| Text::cut(&other.listens().to_string())).collect();
+        let nodes = others.flat_map(Seat::meets).map(|address| Text::cut(&address.to_string())).collect();
         let ticket = Ticket {
             colony: colony(),
             colony_name: Name::cut("emulated"),
@@ -423,10 +438,13 @@ impl Colony {
             key: seat.key.clone(),
             name: Name::cut(&format!("node-{number}-{}", self.tickets)),
             store: node.store_id(),
-            addresses: vec![seat.listens()],
+            addresses: seat.meets(),
             executor: None,
         };
-        let joined: Joined = timeout(DECIDE, join(joining, &runtime)).await.ok()?.ok()?;
+        let joined = timeout(DECIDE, join(joining, &runtime)).await.ok()?;
+        let joined: Joined = joined
+            .inspect_err(|error| self.trace.note(format_args!("node {number} does not join: {error}")))
+            .ok()?;
         let config = joined.colony_config();
         let opened = timeout(PATIENCE, node.open_colony(&config)).await.ok()?;
         self.trace.note(format_args!("node {number} joined: {opened:?}"));
@@ -445,7 +463,7 @@ impl Colony {
     /// A way into the colony that begins with a node.
     pub fn door(&mut self, first: usize) -> Door {
         let machine = self.client_machine();
-        let mut addresses: Vec<Multiaddr> = self.seats.iter().map(Seat::listens).collect();
+        let mut addresses: Vec<Multiaddr> = self.seats.iter().flat_map(Seat::meets).collect();
         let places = addresses.len();
         addresses.rotate_left(first % places);
         let runtime = machine.runtime();
@@ -481,10 +499,21 @@ impl Colony {
         self.seats.iter().all(|seat| seat.is_open) && self.seats.iter().filter(votes).count() >= self.voters
     }
 
+    /// How many nodes are to vote: the first.
+    #[must_use]
+    pub const fn voters(&self) -> usize {
+        self.voters
+    }
+
     /// Sets a clock right.
     pub fn set_clock(&self, number: usize, clock: Clock) {
         *self.seats[number].clock.lock().unwrap_or_else(PoisonError::into_inner) = clock;
     }
+}
+
+/// Where the node with a number is.
+fn address(number: usize) -> Ipv4Addr {
+    Ipv4Addr::new(10, u8::try_from(number + 1).unwrap_or(u8::MAX), 0, 1)
 }
 
 /// Where the client with a number is.

@@ -26,7 +26,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    colony::{Colony, Stuck, colony, owner},
+    colony::{Colony, Seat, Stuck, colony, owner},
     machine::Machine,
 };
 
@@ -36,8 +36,9 @@ const TYPE: &str = "called";
 const NO_POLL: Duration = Duration::from_secs(3_600);
 /// Before an executor whose call has failed begins anew.
 const AGAIN: Duration = Duration::from_millis(200);
-/// How long work may wait until it was announced, heard of, and done, nothing being broken.
-const CALLED: Duration = Duration::from_secs(30);
+/// How long work may wait until it was announced, heard of, and done, nothing being broken: who asked just before somebody new
+/// came to coordinate asks again half a minute later.
+const CALLED: Duration = Duration::from_secs(40);
 /// How long a search may take, nothing being broken: the node's own patience, and a little.
 const FOUND: Duration = Duration::from_secs(35);
 
@@ -70,8 +71,9 @@ impl Guest {
         added.map_err(|error| refused(error.to_string()))?;
         let told = delegate(client, &owner(), runtime.now()).await;
         told.map_err(|error| refused(error.to_string()))?;
-        let bootstrap: Vec<Multiaddr> = colony.seats.iter().map(|seat| seat.listens()).collect();
-        let nodes = colony.seats.iter().filter_map(|seat| Some((seat.peer()?, vec![seat.listens()])));
+        let bootstrap: Vec<Multiaddr> = colony.seats.iter().flat_map(Seat::meets).collect();
+        let met = colony.seats.iter().filter(|seat| !seat.is_hidden);
+        let nodes = met.filter_map(|seat| Some((seat.peer()?, seat.meets())));
         let nodes: Vec<(PeerId, Vec<Multiaddr>)> = nodes.collect();
         let discovery =
             Settings { bootstrap: bootstrap.clone(), lab: true, guest: true, ..Settings::default() };
@@ -109,7 +111,7 @@ impl Guest {
     /// Discovery: who knows the colony's id, and any of its nodes, finds it and the others.
     pub async fn found(colony: &mut Colony, broken: &mut Vec<String>) {
         let machine = colony.client_machine();
-        let bootstrap = colony.seats.iter().map(|seat| seat.listens()).collect();
+        let bootstrap = colony.seats.iter().flat_map(Seat::meets).collect();
         let discovery = Settings { bootstrap, lab: true, guest: true, ..Settings::default() };
         let config =
             EndpointConfig { key: SecretKey::derive(b"emulated finder"), listen: Vec::new(), discovery };

@@ -123,6 +123,12 @@ impl Machine {
         Self(Arc::new(Inner { address, network, disk, begin, clock, chance, power, tasks }))
     }
 
+    /// Where it is.
+    #[must_use]
+    pub fn address(&self) -> Ipv4Addr {
+        self.0.address
+    }
+
     /// The platform of a node.
     #[must_use]
     pub fn runtime(&self) -> Runtime {

@@ -14,6 +14,8 @@ pub struct Plan {
     pub seed: u64,
     /// Nodes of the colony.
     pub nodes: usize,
+    /// How many more are met only through a relay.
+    pub hidden: usize,
     /// How many of them vote.
     pub voters: usize,
     /// Steps before faults end.
@@ -51,6 +53,17 @@ impl Plan {
         }
         drawn.sort_unstable();
         let faults = faults.unwrap_or(drawn);
-        Self { seed, nodes, voters: nodes.min(5), steps, faults, distance, timing: Timing::Local, log_kept }
+        let hidden = usize::from(faults.contains(&Kind::Relay));
+        Self {
+            seed,
+            nodes,
+            hidden,
+            voters: nodes.min(5),
+            steps,
+            faults,
+            distance,
+            timing: Timing::Local,
+            log_kept,
+        }
     }
 }

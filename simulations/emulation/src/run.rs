@@ -12,8 +12,11 @@ use crate::{
     guest::Guest,
     network::Network,
     oracle::{self, Watch},
+    outpost::Outpost,
     panics,
     plan::Plan,
+    recruits::Recruits,
+    replacement,
     report::Report,
     trace::Trace,
     weather::Weather,
@@ -91,8 +94,14 @@ async fn live(plan: &Plan, trace: &Trace, report: &mut Report) -> Result<(), Stu
     // Streams of their own: one more draw here must not change the luck there.
     let mut chance = Chance::new(plan.seed ^ 0x0065_6d75_6c61_7465);
     let network = Network::new(trace.clone(), chance.split(), plan.distance);
-    let mut colony =
-        Colony::new(plan.nodes, network, trace.clone(), plan.timing, plan.log_kept, chance.split());
+    let mut colony = Colony::new(
+        (plan.nodes, plan.hidden),
+        network,
+        trace.clone(),
+        plan.timing,
+        plan.log_kept,
+        chance.split(),
+    );
     colony.found(plan.voters).await?;
     let doors = colony.doors(plan.nodes.min(5));
     let probe = colony.door(0);
@@ -102,8 +111,10 @@ async fn live(plan: &Plan, trace: &Trace, report: &mut Report) -> Result<(), Stu
     trace.note(format_args!("the crowd begins"));
     let crowd = Crowd::start(&doors, MIX, 1, &record, &mut crowds);
     let guest = Guest::start(&mut colony, &probe.client).await?;
+    let outpost = Outpost::start(&mut colony, &probe.client).await?;
     let woven = Woven::default();
     let weavers = Weavers::start(&doors, 1, Some(&woven), &mut crowds);
+    let recruits = Recruits::start(&doors, &mut crowds);
     let mut watch = Watch::default();
 
     let mut weather = Weather::new(&plan.faults, chance.split());
@@ -120,6 +131,10 @@ async fn live(plan: &Plan, trace: &Trace, report: &mut Report) -> Result<(), Stu
     weather.clear(&mut colony).await?;
     trace.note(format_args!("all is healed"));
     serves_again(&mut colony, &mut watch, &record, report).await;
+    if let Some(outpost) = outpost {
+        outpost.works(&colony, &mut report.broken).await;
+        outpost.stop().await;
+    }
     guest.called(&mut report.broken).await;
     guest.stop().await;
     Guest::found(&mut colony, &mut report.broken).await;
@@ -128,7 +143,10 @@ async fn live(plan: &Plan, trace: &Trace, report: &mut Report) -> Result<(), Stu
         report.broken.push("calls under way have not come to their end".to_owned());
     }
     timeout(DRAIN, weavers.stop()).await.map_err(|_| Stuck::Slow("the end of weaving".to_owned()))?;
+    recruits.stop(&mut report.broken).await;
     trace.note(format_args!("the crowd has stopped"));
+    converge(&colony, &mut watch, report).await;
+    replacement::replace(&mut colony, &mut report.broken).await;
     converge(&colony, &mut watch, report).await;
 
     register(&probe, Mix::DRAIN, 2).await?;

@@ -15,7 +15,7 @@ use colony_simulations::chance::Chance;
 use tokio::time::Instant;
 
 use crate::{
-    colony::{Colony, Started, Stuck, client_address},
+    colony::{Colony, RELAY, Started, Stuck, client_address},
     faults::Kind,
     machine::Clock,
 };
@@ -26,6 +26,10 @@ const CLIENTS: u8 = 5;
 const STARTS: usize = 5;
 /// How long nodes that were sent away may take to be back, all faults over.
 const COME_BACK: Duration = Duration::from_secs(60);
+/// How often a coordinator is cut off until one that came last succeeds it, by chance.
+const SUCCESSIONS: u64 = 12;
+/// The fewest voters of which two may be missing at once.
+const VOTERS_MIN: usize = 5;
 /// A disk's pace when nothing is wrong with it.
 const PACE: Duration = Duration::from_millis(1);
 
@@ -50,6 +54,10 @@ enum End {
     SendAway(Kind, usize),
     /// A node that was sent away joins again.
     Join(Kind, usize),
+    /// A node that came last coordinates, or who does is cut off from the others, so many times at most.
+    Succeed(usize, u64),
+    /// Whoever was cut off for that is heard again.
+    Reunite(BTreeSet<(Ipv4Addr, Ipv4Addr)>, usize, u64),
 }
 
 /// The faults of a run.
@@ -66,6 +74,8 @@ pub struct Weather {
     suspect: Option<usize>,
     /// The node that is sent away, until it is back.
     leaving: Option<usize>,
+    /// A node that is off until who was sent away is back and coordinates.
+    absent: Option<usize>,
     broken: Vec<String>,
 }
 
@@ -82,6 +92,7 @@ impl Weather {
             armed: BTreeSet::new(),
             suspect: None,
             leaving: None,
+            absent: None,
             broken: Vec::new(),
         }
     }
@@ -161,6 +172,14 @@ impl Weather {
                 self.count(kind);
                 self.later(100, 3_000, End::Start(number));
             }
+            Kind::Relay => {
+                if colony.seats[RELAY].node().is_some() {
+                    let is_told = self.chance.below(2) == 0;
+                    colony.crash(RELAY, is_told).await;
+                    self.count(kind);
+                    self.later(100, 3_000, End::Start(RELAY));
+                }
+            }
             Kind::PowerCut => {
                 colony.seats[number].disk.arm(self.chance.below(80));
                 self.armed.insert(number);
@@ -214,7 +233,9 @@ impl Weather {
                 let drift = i64::try_from(self.chance.between(0, 100_000)).unwrap_or_default() - 50_000;
                 self.wrong(colony, kind, number, Clock { offset: 0, drift });
             }
-            Kind::BitFlip | Kind::Membership => self.send_away(colony, kind, number).await,
+            Kind::BitFlip | Kind::Membership | Kind::Succession => {
+                self.send_away(colony, kind, number).await;
+            }
         }
     }
 
@@ -245,11 +266,6 @@ impl Weather {
     fn cuts(&mut self, colony: &Colony, kind: Kind, address: Ipv4Addr) -> BTreeSet<(Ipv4Addr, Ipv4Addr)> {
         let nodes: Vec<Ipv4Addr> = colony.seats.iter().map(|seat| seat.address).collect();
         let clients: Vec<Ipv4Addr> = (1..=CLIENTS).map(client_address).collect();
-        let both = |one: Ipv4Addr, other: Ipv4Addr| [(one, other), (other, one)];
-        let between = |left: &[Ipv4Addr], right: &[Ipv4Addr]| {
-            let pairs = left.iter().flat_map(|one| right.iter().flat_map(move |other| both(*one, *other)));
-            pairs.filter(|(one, other)| one != other).collect::<BTreeSet<_>>()
-        };
         match kind {
             Kind::Split => {
                 let everybody = nodes.into_iter().chain(clients);
@@ -329,6 +345,11 @@ impl Weather {
             }
             End::SendAway(kind, number) => self.replace(colony, kind, number).await,
             End::Join(kind, number) => self.join(colony, kind, number).await,
+            End::Succeed(number, left) => self.succeed(colony, number, left),
+            End::Reunite(cuts, number, left) => {
+                colony.network.heal(|from, to| cuts.contains(&(from, to)));
+                self.later(300, 1_000, End::Succeed(number, left));
+            }
             End::Right(number) => {
                 colony.set_clock(number, Clock::default());
                 colony.trace.note(format_args!("the clock of node {number} is right"));
@@ -366,7 +387,7 @@ impl Weather {
     /// Sends a node away; it comes back later with an empty disk. One at a time, and only once the one before votes again:
     /// the others must be a majority.
     async fn send_away(&mut self, colony: &mut Colony, kind: Kind, number: usize) {
-        if self.leaving.is_some() || !colony.has_all_voters() {
+        if self.leaving.is_some() || colony.seats[number].is_hidden || !colony.has_all_voters() {
             return;
         }
         self.leaving = Some(number);
@@ -390,6 +411,15 @@ impl Weather {
             return;
         }
         self.suspect = None;
+        if kind == Kind::Succession && colony.voters() >= VOTERS_MIN {
+            let coordinator = colony.coordinator();
+            self.absent = self
+                .running(colony)
+                .filter(|other| Some(*other) != coordinator && !colony.seats[*other].is_hidden);
+            if let Some(other) = self.absent {
+                colony.crash(other, true).await;
+            }
+        }
         self.later(200, 3_000, End::Join(kind, number));
     }
 
@@ -399,10 +429,38 @@ impl Weather {
             return;
         }
         if colony.join(number, Role::Voter).await.is_some() {
+            if kind == Kind::Succession {
+                self.later(300, 1_000, End::Succeed(number, SUCCESSIONS));
+                return;
+            }
             self.leaving = None;
             self.count(kind);
         } else {
             self.later(500, 2_000, End::Join(kind, number));
+        }
+    }
+
+    /// Once the node that came last coordinates, who was off meanwhile comes back.
+    fn succeed(&mut self, colony: &Colony, number: usize, left: u64) {
+        let coordinator = colony.coordinator();
+        if coordinator != Some(number) && left > 0 {
+            let nodes: Vec<Ipv4Addr> = colony.seats.iter().map(|seat| seat.address).collect();
+            // Where nobody does, somebody soon will.
+            let cuts = coordinator.map_or_else(BTreeSet::new, |other| between(&[nodes[other]], &nodes));
+            for (from, to) in &cuts {
+                colony.network.cut(*from, *to);
+            }
+            colony.trace.note(format_args!("node {number} shall coordinate, and {coordinator:?} does"));
+            self.later(800, 1_500, End::Reunite(cuts, number, left - 1));
+            return;
+        }
+        if coordinator == Some(number) {
+            colony.trace.note(format_args!("node {number}, which came last, coordinates"));
+            self.count(Kind::Succession);
+        }
+        self.leaving = None;
+        if let Some(absent) = self.absent.take() {
+            self.later(0, 500, End::Start(absent));
         }
     }
 
@@ -415,7 +473,7 @@ impl Weather {
         let mut later = Vec::new();
         for (_, end) in std::mem::take(&mut self.ends) {
             match end {
-                End::Start(_) | End::Flap(..) => {}
+                End::Start(_) | End::Flap(..) | End::Succeed(..) | End::Reunite(..) => {}
                 end @ (End::SendAway(..) | End::Join(..)) => later.push(end),
                 end => self.end(colony, end).await,
             }
@@ -457,6 +515,13 @@ impl Weather {
         }
         Ok(())
     }
+}
+
+/// All directions between two groups.
+fn between(left: &[Ipv4Addr], right: &[Ipv4Addr]) -> BTreeSet<(Ipv4Addr, Ipv4Addr)> {
+    let both = |one: Ipv4Addr, other: Ipv4Addr| [(one, other), (other, one)];
+    let pairs = left.iter().flat_map(|one| right.iter().flat_map(move |other| both(*one, *other)));
+    pairs.filter(|(one, other)| one != other).collect()
 }
 
 const fn is_repair(end: &End, number: usize) -> bool {

@@ -55,6 +55,16 @@ fn a_node_that_joined_anew_and_was_stopped_while_it_caught_up_starts_again() {
 }
 
 #[test]
+fn a_node_that_replays_the_vote_of_its_former_disk_deposes_nobody() {
+    emulate("--seed 21 --faults clock-drift,clients-cut,bit-flip");
+}
+
+#[test]
+fn a_guest_hears_a_coordinator_that_was_let_in_after_it_asked_who_votes() {
+    emulate("--seed 54 --faults restart,slow-disk,succession");
+}
+
+#[test]
 fn equal_seeds_give_equal_runs_whatever_else_the_process_is_told() {
     for arguments in ["--seed 1", "--seed 7 --faults crash,split,membership", "--seed 11 --nodes 5"] {
         let first = emulate(arguments);

@@ -1,4 +1,4 @@
-//! Takes work and ends it; a careless one also falls silent, gives work back, tries old tokens, and those of others.
+//! Takes work and ends it; a careless one also falls silent, dies, gives work back, tries old tokens, and those of others.
 
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ pub(super) async fn run(mut context: Context, is_careless: bool) {
                 }
                 1..=4 => renew(&context, &held).await,
                 5 => held = give_back(&mut context, held).await,
+                // Dies, and is started again without knowing what it held: others do it once its promise has run out.
+                6 => continue,
                 _ => {}
             }
         }

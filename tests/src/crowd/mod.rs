@@ -1,7 +1,7 @@
 //! Clients at work, all at once, everything they ask and are told recorded.
 //!
 //! Submitters queue tagged work; executors take it, say that they are alive, end it, give it back, fall silent and come back
-//! late, and claim what others hold; readers look at what was queued and at what is long over; echoes send one signed request twice, over different
+//! late or never, and claim what others hold; readers look at what is held and at what is long over; echoes send one signed request twice, over different
 //! nodes, and expect one answer. A crowd never decides whether an answer was right: it only records.
 //!
 //! Their work has no time limits and unlimited retries, so that only they themselves can end it.
@@ -50,7 +50,7 @@ pub struct Record {
     marks: Arc<AtomicU64>,
     /// Some ids that were told, for readers to look at.
     known: Arc<Mutex<Vec<ProcessId>>>,
-    /// The latest leases that anybody was told of, for executors that claim what is not theirs.
+    /// The latest leases that anybody was told of, for executors that claim what is not theirs and readers that look at it.
     leases: Arc<Mutex<VecDeque<LeaseRef>>>,
 }
 

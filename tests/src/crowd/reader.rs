@@ -1,4 +1,5 @@
-//! Looks, through the coordinator, at what was queued a while ago.
+//! Looks, through the coordinator, at what was queued a while ago, and at what somebody is working on: that changes while it
+//! looks, so an answer from an old state shows.
 
 use std::time::Duration;
 
@@ -14,7 +15,13 @@ const PAUSE: Duration = Duration::from_millis(3);
 pub(super) async fn run(mut context: Context, pause: Duration) {
     while context.goes_on() {
         tokio::time::sleep(PAUSE.max(pause)).await;
-        let Some(id) = context.record.known(&mut context.chance) else { continue };
+        let held =
+            if context.chance.below(2) == 0 { context.record.lease(&mut context.chance) } else { None };
+        let id = match held {
+            Some(lease) => Some(lease.process),
+            None => context.record.known(&mut context.chance),
+        };
+        let Some(id) = id else { continue };
         let begin = Moment::now();
         let answer = context.client.process(id.into()).await;
         let end = Moment::now();

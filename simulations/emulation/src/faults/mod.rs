@@ -39,11 +39,15 @@ pub enum Kind {
     BitFlip,
     /// A node is sent away, and joins again by a ticket with an empty disk.
     Membership,
+    /// The same; then it comes to coordinate, while another node is off that went before it was back.
+    Succession,
+    /// The relay loses its power, and with it all circuits and places; it comes back.
+    Relay,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Crash,
         Self::PowerCut,
         Self::Restart,
@@ -62,6 +66,8 @@ impl Kind {
         Self::ClientsCut,
         Self::BitFlip,
         Self::Membership,
+        Self::Succession,
+        Self::Relay,
     ];
 
     /// What it is called.
@@ -86,6 +92,8 @@ impl Kind {
             Self::ClientsCut => "clients-cut",
             Self::BitFlip => "bit-flip",
             Self::Membership => "membership",
+            Self::Succession => "succession",
+            Self::Relay => "relay",
         }
     }
 

@@ -52,6 +52,10 @@ struct Hub {
     listeners: BTreeMap<SocketAddrV4, Arc<Mutex<Backlog>>>,
     /// Directions in which nothing passes.
     cuts: BTreeSet<(Ipv4Addr, Ipv4Addr)>,
+    /// The same, for good: no fault, and nothing heals it.
+    walls: BTreeSet<(Ipv4Addr, Ipv4Addr)>,
+    /// Hosts that nobody can dial: what they dial themselves passes in both directions.
+    hidden: BTreeSet<Ipv4Addr>,
     pipes: BTreeMap<u64, Pipe>,
     next: u64,
     /// Dials and deliveries that a cut has held up.
@@ -114,6 +118,8 @@ impl Network {
             hosts: BTreeMap::new(),
             listeners: BTreeMap::new(),
             cuts: BTreeSet::new(),
+            walls: BTreeSet::new(),
+            hidden: BTreeSet::new(),
             pipes: BTreeMap::new(),
             next: 0,
             held: 0,
@@ -153,6 +159,16 @@ impl Network {
     /// Lets nothing pass from one host to another.
     pub fn cut(&self, from: Ipv4Addr, to: Ipv4Addr) {
         self.hub().cuts.insert((from, to));
+    }
+
+    /// Lets nothing pass between two hosts, for good.
+    pub fn wall(&self, one: Ipv4Addr, other: Ipv4Addr) {
+        self.hub().walls.extend([(one, other), (other, one)]);
+    }
+
+    /// Lets nobody dial a host, as behind a translator of addresses.
+    pub fn hide(&self, host: Ipv4Addr) {
+        self.hub().hidden.insert(host);
     }
 
     /// Lets everything pass that `which` chooses.
@@ -201,6 +217,9 @@ impl Hub {
 
     /// Whether something from one host gets to the other now.
     fn passes(&mut self, from: Ipv4Addr, to: Ipv4Addr) -> bool {
+        if self.walls.contains(&(from, to)) {
+            return false;
+        }
         let passes = !self.cuts.contains(&(from, to)) && self.is_on(from) && self.is_on(to);
         self.held += u64::from(!passes);
         passes

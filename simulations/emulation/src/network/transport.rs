@@ -180,5 +180,5 @@ async fn dial(network: Network, from: Ipv4Addr, to: SocketAddrV4) -> io::Result<
 /// Whether a question gets there and its answer back.
 fn reaches(network: &Network, from: Ipv4Addr, to: Ipv4Addr) -> bool {
     let mut hub = network.hub();
-    hub.passes(from, to) && hub.passes(to, from)
+    !hub.hidden.contains(&to) && hub.passes(from, to) && hub.passes(to, from)
 }
