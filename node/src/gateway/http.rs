@@ -24,9 +24,9 @@ use super::{
 pub(super) const BODY_MAX: usize = 4 * 1024 * 1024;
 /// How long a client may take to send a body.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
-/// What a request is told that is not read to its end: nobody waits for the rest of it, so its connection ends, too.
-const UNREAD: [StatusCode; 3] =
-    [StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE];
+/// What a request is told that is not read to its end: nobody waits for the rest of it, so its connection ends, too. (408 is
+/// also what a client hears that waited for work in vain: it may ask again at once.)
+const UNREAD: [StatusCode; 2] = [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE];
 /// What ColonyOS says of its JSON; no client looks at it.
 const TEXT: &str = "text/plain; charset=utf-8";
 
