@@ -4,6 +4,10 @@
 //! it sleeps. It alone knows who waits for work ([`Waiters`]) and which processes are promised to an ask that is under
 //! way, so nobody else decides about assignment. What it promises it reads from applied state; whether the promise
 //! holds is decided when the entry is applied.
+//!
+//! What may never happen: somebody refused by a state that is not the colony's any more. A coordinator that was deposed
+//! and does not know it yet would turn away whom its successor has let in, so a refusal that no entry carries is told only
+//! after a quorum has confirmed the coordinator.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -46,6 +50,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(3);
 const HEARD_DELAY: Duration = Duration::from_secs(15);
 /// Between two entries that only let time pass. A deadline is met this precisely.
 const TICK: Duration = Duration::from_millis(1);
+/// Refusals that wait for a quorum's word. They share its rounds; whoever comes when so many wait is told to come later.
+const DOUBTS_MAX: usize = 256;
 /// Before time is let pass again after an entry failed: a full disk or a missing coordinator stays so for a while.
 const TICK_AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Asleep with nothing to wait for; any command wakes the task before.
@@ -82,6 +88,8 @@ pub(super) struct Actor {
     reserved: BTreeSet<u64>,
     /// Entries under way.
     under_way: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// Refusals that are told once a quorum has confirmed this coordinator.
+    doubts: FuturesUnordered<BoxFuture<'static, ()>>,
     /// The moment of the last entry.
     last_at: Timestamp,
     /// The next deadline in applied state.
@@ -111,6 +119,7 @@ impl Actor {
             ready: Ready::default(),
             reserved: BTreeSet::new(),
             under_way: FuturesUnordered::new(),
+            doubts: FuturesUnordered::new(),
             last_at: Timestamp::ZERO,
             next_deadline: None,
             greeted: None,
@@ -137,6 +146,7 @@ impl Actor {
             tokio::select! {
                 biased;
                 Some(done) = self.under_way.next() => self.settle(done),
+                Some(()) = self.doubts.next() => {}
                 changed = self.standing.changed() => if changed.is_err() { break },
                 () = shared.inbox.arrival(), if free => {}
                 () = shared.events.readiness(), if free => {}
@@ -297,9 +307,27 @@ impl Actor {
         while let Some(order) = self.shared.inbox.take(class, draft.room()) {
             match self.may_ask(colony, &order) {
                 Ok(()) => draft.add(order),
-                Err(refusal) => order.caller.answer(Err(refusal.into())),
+                Err(refusal) => self.refuse(order, refusal),
             }
         }
+    }
+
+    /// Refuses without an entry, once it is sure that what was looked at is the colony's state.
+    fn refuse(&self, order: Order, refusal: Refusal) {
+        if self.doubts.len() >= DOUBTS_MAX {
+            let why = Text::cut("many are being refused at once");
+            return order.caller.answer(Err(Refusal::Busy(why).into()));
+        }
+        let consensus = self.consensus.clone();
+        self.doubts.push(Box::pin(async move {
+            let answer = match consensus.linearize().await {
+                Ok(()) => refusal.into(),
+                Err(storage @ ProposeError::Storage(_)) => Unanswered::Refused(storage.into()),
+                // Its successor may know better.
+                Err(ProposeError::NotCoordinator { .. } | ProposeError::Stopped) => Unanswered::Moved,
+            };
+            order.caller.answer(Err(answer));
+        }));
     }
 
     /// Takes asks for work: with a match into the entry, without into the waiting room.
@@ -312,7 +340,7 @@ impl Actor {
             let found = self.candidates(colony, &by, ask);
             let executor = colony.executor(&by);
             match (found, executor) {
-                (Err(refusal), _) => order.caller.answer(Err(refusal.into())),
+                (Err(refusal), _) => self.refuse(order, refusal),
                 // Who is no executor is told so by the rules.
                 (Ok(_), None) => draft.add(order),
                 (Ok(found), Some(executor)) => {
@@ -373,7 +401,7 @@ impl Actor {
                 }
                 Err(refusal) => {
                     if let Some(waiter) = self.waiters.remove(ticket) {
-                        waiter.order.caller.answer(Err(refusal.into()));
+                        self.refuse(waiter.order, refusal);
                     }
                 }
             }

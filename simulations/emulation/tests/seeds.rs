@@ -85,3 +85,9 @@ fn a_run_whose_fault_never_happened_is_a_failure() {
     let output = command.output().unwrap();
     assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
+
+#[test]
+fn who_was_just_let_in_is_refused_by_no_coordinator_that_was_deposed_and_does_not_know_it() {
+    emulate("--seed 403 --faults power-cut,bridge,pause,clock-jump");
+    emulate("--seed 435 --faults flapping,pause,clock-drift,bit-flip");
+}
