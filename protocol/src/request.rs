@@ -62,25 +62,24 @@ impl Request {
         Self { bytes, read: Mutex::new(None) }
     }
 
-    /// Makes the request that stands for a foreign text: `body` carries `command`, and the text stays beside it. Where both
-    /// do not fit, the text's hash does.
+    /// Makes the request that stands for a foreign text, which comes with its hash: `body` carries `command`, and the text
+    /// stays beside it. Where both do not fit, the hash does.
     ///
     /// # Errors
     /// [`EnvelopeError::TooLarge`], [`EnvelopeError::Kind`] or [`EnvelopeError::Codec`].
     pub fn relay(
         body: &Body,
         command: Command,
-        text: &str,
+        (text, digest): (&str, Digest),
         signature: Signature,
     ) -> Result<(Self, Arc<Command>), EnvelopeError> {
         let bytes = |foreign| Signed::relay(body, foreign, signature)?.to_bytes();
-        let whole = match Text::new(text) {
-            Ok(text) => bytes(Foreign::Text(text)),
-            Err(_) => Err(EnvelopeError::TooLarge),
+        let whole = match Some(text).filter(|text| text.len() <= SIGNED_MAX).map(Text::new) {
+            Some(Ok(text)) => bytes(Foreign::Text(text)),
+            _ => Err(EnvelopeError::TooLarge),
         };
         let bytes = match whole {
             Err(EnvelopeError::TooLarge) => {
-                let digest = Digest::of(&[text.as_bytes()]);
                 bytes(Foreign::Digest(Bytes::new(digest.0.to_vec()).unwrap_or_default()))?
             }
             whole => whole?,

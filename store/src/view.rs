@@ -215,7 +215,7 @@ impl ColonyView {
         Ok(lines)
     }
 
-    /// At most `limit` entries of a channel, from place `from` on.
+    /// At most `limit` entries of a channel, from place `from` on, until they take `room` bytes: at least one, if there is.
     ///
     /// # Errors
     /// [`StoreFailure`] if the disk cannot be read.
@@ -225,10 +225,21 @@ impl ColonyView {
         channel: u32,
         from: u64,
         limit: usize,
+        room: usize,
     ) -> Result<Vec<Entry>, StoreFailure> {
+        let (mut entries, mut left) = (Vec::new(), room);
         let first = RowKey::ChannelEntry(process, channel, from);
         let last = RowKey::ChannelEntry(process, channel, u64::MAX);
-        self.some(first, last, limit, Order::Ascending, decode_entry)
+        self.rows(first, last, Order::Ascending, |_, bytes| {
+            let fits = entries.is_empty() || bytes.len() <= left;
+            if !fits || entries.len() >= limit {
+                return Ok(ControlFlow::Break(()));
+            }
+            left = left.saturating_sub(bytes.len());
+            entries.push(read(decode_entry(bytes))?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(entries)
     }
 
     /// At most `limit` changes of a blueprint, newest first.

@@ -295,8 +295,8 @@ pub(crate) struct ChannelAppendArgs {
     /// The channel
     #[arg(value_name = "CHANNEL")]
     pub(crate) channel: String,
-    /// What to say
-    #[arg(value_name = "TEXT")]
+    /// What to say; - for standard input, up to 10 MiB
+    #[arg(value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) text: String,
     /// Its number among what you say there
     #[arg(long, default_value_t = 0, value_name = "N")]

@@ -1,10 +1,15 @@
 //! `colony channel`: what a process and its submitter say to each other.
 
+use std::io::Read as _;
+
 use colony_node::client::ClientError;
 use colony_protocol::{
     bounded::{Bytes, List, Text},
     command::{Append, Command, WAIT_MAX},
-    model::{LogStream, channel::NewEntry},
+    model::{
+        LogStream,
+        channel::{MESSAGE_MAX, NewEntry},
+    },
     query::{ChannelsQuery, PAGE_MAX, Query},
     reply::Answer,
     time::Span,
@@ -24,7 +29,7 @@ pub(super) async fn run(app: &App, verb: ChannelVerb) -> Result<Exit, Failure> {
         ChannelVerb::Ls(args) => {
             let session = app.reading(args.reading).await?;
             let query = ChannelsQuery::List { process: args.what.id.0 };
-            let Answer::Channels(channels) = session.client.query(&Query::Channels(query)).await? else {
+            let Answer::Channels(channels) = session.client.channels(query).await? else {
                 return Err(ClientError::Unexpected("to channels").into());
             };
             output::channels(&channels).print(session.format())?;
@@ -41,14 +46,14 @@ async fn read(app: &App, args: ChannelReadArgs, reading: Reading) -> Result<Exit
     let channel = Text::new(args.channel.as_str()).map_err(too_long)?;
     let mut from = 0;
     loop {
-        let query = ChannelsQuery::Read {
+        let read = ChannelsQuery::Read {
             process: args.id.0.clone(),
             channel: channel.clone(),
             from,
             limit: PAGE_MAX,
             wait: if args.follow { WAIT_MAX } else { Span::ZERO },
         };
-        let answer = session.client.query(&Query::Channels(query)).await?;
+        let answer = session.client.channels(read).await?;
         let Answer::Channel { entries, length, closed } = answer else {
             return Err(ClientError::Unexpected("to a channel").into());
         };
@@ -64,22 +69,34 @@ async fn read(app: &App, args: ChannelReadArgs, reading: Reading) -> Result<Exit
     }
 }
 
+/// What to say, perhaps from standard input.
+fn words(text: String) -> Result<Bytes<MESSAGE_MAX>, Failure> {
+    let unreadable = |why: &dyn std::fmt::Display| {
+        Failure::usage(format!("cannot say what comes from standard input: {why}"))
+    };
+    if text != "-" {
+        return Bytes::new(text).map_err(too_long);
+    }
+    let (mut read, most) = (Vec::new(), MESSAGE_MAX.saturating_add(1) as u64);
+    std::io::stdin().lock().take(most).read_to_end(&mut read).map_err(|error| unreadable(&error))?;
+    Bytes::new(read).map_err(|error| unreadable(&error))
+}
+
 async fn append(app: &App, args: ChannelAppendArgs) -> Result<Exit, Failure> {
     let session = app.session()?;
     let Answer::Process(process) = session.client.query(&Query::Process(args.id.0)).await? else {
         return Err(ClientError::Unexpected("to a process").into());
     };
-    let entry = NewEntry {
-        sequence: args.sequence,
-        payload: Bytes::new(args.text).map_err(too_long)?,
-        ..NewEntry::default()
-    };
-    let append = Append {
-        process: process.id,
-        channel: Text::new(args.channel).map_err(too_long)?,
-        token: 0,
-        entries: List::new(vec![entry]).map_err(too_long)?,
-    };
-    session.client.command(&Command::Append(append)).await?;
+    let entry = NewEntry { sequence: args.sequence, payload: words(args.text)?, ..NewEntry::default() };
+    let channel = Text::new(args.channel).map_err(too_long)?;
+    for piece in entry.pieces() {
+        let append = Append {
+            process: process.id,
+            channel: channel.clone(),
+            token: 0,
+            entries: List::new(vec![piece]).map_err(too_long)?,
+        };
+        session.client.command(&Command::Append(append)).await?;
+    }
     Ok(Exit::DONE)
 }

@@ -4,6 +4,7 @@
 //! process. A request that got no answer is sent again with the same request id, to another node where one is known, so
 //! it is never carried out twice.
 
+mod channels;
 mod local;
 mod remote;
 #[cfg(test)]
@@ -28,6 +29,7 @@ use colony_protocol::{
 
 use crate::{net::Multiaddr, runtime::Runtime};
 
+pub(crate) use channels::whole;
 pub use local::Local;
 pub use remote::{Mode, Remote};
 

@@ -20,7 +20,10 @@ use colony_protocol::{
 use serde_json::Value;
 
 use super::{Shared, api::Said, place};
-use crate::service::{Colony, Evidence};
+use crate::{
+    client::whole,
+    service::{Colony, Evidence},
+};
 
 /// How long one command waits for work; a client that wants more is served by several.
 const ASSIGN_STEP: Duration = Duration::from_secs(60);
@@ -112,6 +115,13 @@ impl Errand<'_> {
 
     /// Asks the colony.
     pub(super) async fn ask(&self, query: Query) -> Result<Answer, Refusal> {
+        match query {
+            Query::Channels(query) => whole(query, |query| self.ask_once(query)).await,
+            query => self.ask_once(query).await,
+        }
+    }
+
+    async fn ask_once(&self, query: Query) -> Result<Answer, Refusal> {
         let behind = &self.shared.behind;
         let relayed = behind.service.relay_query(&self.colony, self.said.by, query, &behind.key)?;
         match behind.service.follow(relayed).await? {
@@ -124,7 +134,7 @@ impl Errand<'_> {
     pub(super) async fn command(&self, command: Command) -> Result<Reply, Refusal> {
         let service = &self.shared.behind.service;
         let Said { rpc, by, signature, .. } = self.said;
-        let evidence = Evidence { by: *by, text: &rpc.payload, signature: *signature };
+        let evidence = Evidence { by: *by, text: &rpc.payload, digest: rpc.digest(), signature: *signature };
         match service.follow(service.relay(&self.colony, command, evidence)?).await? {
             Response::Reply(reply) => Ok(reply),
             Response::Answer(_) => Err(Refusal::Malformed(Default::default())),

@@ -11,8 +11,9 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
-use colony_protocol::colonyos::{Fault, fault_reply};
+use colony_protocol::colonyos::{BODY_MAX, Fault, LARGE_BODY_MAX, fault_reply};
 use hyper_util::service::TowerToHyperService;
+use tokio::sync::SemaphorePermit;
 
 use super::{
     Shared, api,
@@ -20,10 +21,15 @@ use super::{
     metrics, pubsub,
 };
 
-/// Most bytes of a request's body: a workflow of some thousand nodes.
-pub(super) const BODY_MAX: usize = 4 * 1024 * 1024;
-/// How long a client may take to send a body.
+/// Room for requests that are larger than [`BODY_MAX`], in MiB: for one of the largest, or for some smaller ones. Reading one
+/// takes up to four times its size, which no stranger may have more than once.
+pub(super) const LARGE_ROOM: u32 = (LARGE_BODY_MAX / MIB) as u32;
+/// The unit of that.
+const MIB: usize = 1024 * 1024;
+/// How long a client may take to send a body, and to wait until a large one may be sent.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a client may take to send a large body: 5 Mbit/s for the largest.
+const LARGE_BODY_PATIENCE: Duration = Duration::from_secs(120);
 /// What a request is told that is not read to its end: nobody waits for the rest of it, so its connection ends, too. (408 is
 /// also what a client hears that waited for work in vain: it may ask again at once.)
 const UNREAD: [StatusCode; 2] = [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE];
@@ -52,7 +58,7 @@ pub(super) async fn answer(router: Router, request: Request) -> Answered {
 async fn call(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let from = origin(&request);
     let answered = match body(&shared, request.into_body()).await {
-        Ok(body) => api::answer(&shared, from, body).await,
+        Ok((body, _room)) => api::answer(&shared, from, body).await,
         Err(fault) => Err(fault),
     };
     match answered {
@@ -64,16 +70,27 @@ async fn call(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     }
 }
 
-/// All of a body. One that says itself that it is too large is not waited for.
-async fn body(shared: &Shared, body: Body) -> Result<Bytes, Fault> {
-    let too_large =
-        || Fault::new(413, format!("the request is larger than {BODY_MAX} bytes, or was cut off"));
-    if usize::try_from(body.size_hint().lower()).is_ok_and(|least| least > BODY_MAX) {
-        return Err(too_large());
-    }
-    match shared.behind.runtime.timeout(BODY_PATIENCE, to_bytes(body, BODY_MAX)).await {
-        Some(Ok(body)) => Ok(body),
-        Some(Err(_)) => Err(too_large()),
+/// All of a body. One that says itself that it is too large is not waited for. One that says that it is large waits until
+/// there is room, which it keeps until it is answered.
+async fn body(shared: &Shared, body: Body) -> Result<(Bytes, Option<SemaphorePermit<'_>>), Fault> {
+    let runtime = &shared.behind.runtime;
+    let least = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let (most, patience, room) = if least <= BODY_MAX {
+        (BODY_MAX, BODY_PATIENCE, None)
+    } else if least <= LARGE_BODY_MAX {
+        let room = u32::try_from(least.div_ceil(MIB)).unwrap_or(LARGE_ROOM);
+        let Some(Ok(room)) = runtime.timeout(BODY_PATIENCE, shared.large.acquire_many(room)).await else {
+            return Err(Fault::new(503, "other large requests are on their way: try again later"));
+        };
+        (LARGE_BODY_MAX, LARGE_BODY_PATIENCE, Some(room))
+    } else {
+        return Err(Fault::new(413, format!("the request is larger than {LARGE_BODY_MAX} bytes")));
+    };
+    match runtime.timeout(patience, to_bytes(body, most)).await {
+        Some(Ok(body)) => Ok((body, room)),
+        Some(Err(_)) => {
+            Err(Fault::new(413, format!("the request is larger than {most} bytes, or was cut off")))
+        }
         None => Err(Fault::new(408, "the request did not arrive in time")),
     }
 }

@@ -31,6 +31,7 @@ use colony_protocol::{
     identity::{Identity, SecretKey},
     model::Name,
 };
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use listen::GatewayError;
@@ -126,6 +127,8 @@ struct Shared {
     replays: Replays,
     /// Who signed what came over a connection last.
     signers: Signers<SocketAddr>,
+    /// Room for large requests, in MiB.
+    large: Semaphore,
     /// What was asked, and how long it took.
     meter: Meter,
     /// Tells waiting requests that the door closes.
@@ -154,6 +157,7 @@ impl Gateway {
             memory: tokio::sync::Mutex::new(config.memory),
             replays: Replays::default(),
             signers: Signers::default(),
+            large: Semaphore::new(http::LARGE_ROOM as usize),
             meter: Meter::default(),
             closing: CancellationToken::new(),
             behind,

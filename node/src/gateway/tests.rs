@@ -4,8 +4,9 @@ use std::{cell::Cell, time::Duration};
 
 use axum::body::Bytes;
 use colony_protocol::{
+    colonyos::{BODY_MAX, LARGE_BODY_MAX},
     command::Command,
-    identity::{SIGNATURE_LEN, Signature},
+    identity::{Digest, SIGNATURE_LEN, Signature},
     model::User,
 };
 use colony_tests::http::{Reply, signed};
@@ -17,7 +18,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream, rustls};
 
-use super::*;
+use super::{http::LARGE_ROOM, *};
 use crate::{
     consensus::Timing,
     node::{ColonyConfig, Data, Founding, LOG_KEPT, Node, NodeConfig, REPLACE_AFTER},
@@ -173,7 +174,7 @@ async fn who_asks_too_often_is_told_to_wait_and_nobody_else_is() {
     let Behind { service, .. } = &gateway.shared.behind;
     let colony = service.served().pop().unwrap();
     let signature = Signature([0; SIGNATURE_LEN]);
-    let evidence = || Evidence { by: user().identity(), text: "", signature };
+    let evidence = || Evidence { by: user().identity(), text: "", digest: Digest::of(&[b""]), signature };
     // As many changes as are let through, all the time; only counted, none is carried out.
     let enough = Cell::new(false);
     let busy = async {
@@ -234,15 +235,25 @@ async fn requests_have_a_largest_size() {
     let connect = async || TcpStream::connect(gateway.address()).await.unwrap();
     // The head says how long the body is: nobody waits for it.
     let head =
-        format!("POST /api HTTP/1.1\r\nhost: colony\r\ncontent-length: {}\r\n\r\n", http::BODY_MAX + 1);
+        format!("POST /api HTTP/1.1\r\nhost: colony\r\ncontent-length: {}\r\n\r\n", LARGE_BODY_MAX + 1);
     let mut large = connect().await;
     large.write_all(head.as_bytes()).await.unwrap();
     let mut said = vec![0; 12];
     large.read_exact(&mut said).await.unwrap();
     assert_eq!(status(&String::from_utf8(said).unwrap()), 413);
-    let body = vec![b' '; http::BODY_MAX];
+    let body = vec![b' '; BODY_MAX];
     let full = reply(&exchange(connect().await, &post(&body)).await);
     assert_ne!((full.status, full.error), (413, false), "as large as it may be, and no message");
+    // Only what is said in channels is larger, and only so much of it is read at once.
+    let long = json!({"payloadtype": "submitfuncspecmsg", "payload": "x".repeat(BODY_MAX), "signature": ""});
+    let long = reply(&exchange(connect().await, &post(long.to_string().as_bytes())).await);
+    assert_eq!(long.status, 413);
+    let all = gateway.shared.large.acquire_many(LARGE_ROOM).await.unwrap();
+    let larger = post(&vec![b' '; BODY_MAX + 1]);
+    let runtime = &gateway.shared.behind.runtime;
+    let waits = runtime.timeout(Duration::from_millis(200), exchange(connect().await, &larger));
+    assert!(waits.await.is_none(), "no room");
+    drop(all);
 
     let line = |length: usize| format!("x: {}\r\n", "y".repeat(length));
     for headers in [line(40 * 1024), line(1).repeat(100)] {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use colony_protocol::{
+    colony::ChannelEnds,
     identity::Identity,
     model::{BlueprintId, Name, channel::Entry},
     query::{ChannelsQuery, Selector},
@@ -12,14 +13,17 @@ use colony_protocol::{
 
 use super::{ANSWER_BYTES_MAX, Desk, page, storage};
 
-/// What an entry costs on the wire beside its bytes.
-const ENTRY_BYTES: usize = 256;
+/// What a change of a blueprint costs on the wire beside its JSON.
+const CHANGE_BYTES: usize = 256;
 
 impl Desk {
     pub(super) fn channels(&self, by: &Identity, query: &ChannelsQuery) -> Result<Answer, Refusal> {
         match query {
             ChannelsQuery::Read { process, channel, from, limit, .. } => {
                 self.read_channel(by, process, channel, *from, *limit)
+            }
+            ChannelsQuery::Pieces { process, channel, place, from } => {
+                self.read_pieces(by, process, channel, *place, *from)
             }
             ChannelsQuery::List { process } => {
                 let process = self.process(process)?;
@@ -38,19 +42,46 @@ impl Desk {
     ) -> Result<Answer, Refusal> {
         let process = self.process(process)?;
         let ends = self.colony()?.channel(by, &process.id, name)?;
-        let mut entries: Vec<Entry> = if from < ends.length {
-            self.view
-                .channel_entries(ends.process, ends.channel, from, page::limit(limit))
-                .map_err(storage)?
+        let mut entries = if from < ends.length {
+            self.entries(&ends, ends.channel, from, page::limit(limit))?
         } else {
             Vec::new()
         };
         // Said after the look at how far it goes: it comes with the next page, and with the length that counts it.
         entries.retain(|entry| entry.place < ends.length);
-        let mut room = ANSWER_BYTES_MAX;
-        let bytes = |entry: &Entry| entry.said.payload.len().saturating_add(ENTRY_BYTES);
-        entries.truncate(page::fitting(entries.iter().map(bytes), &mut room));
         Ok(Answer::Channel { entries, length: ends.length, closed: ends.closed })
+    }
+
+    fn read_pieces(
+        &self,
+        by: &Identity,
+        process: &Selector,
+        name: &Name,
+        place: u64,
+        from: u64,
+    ) -> Result<Answer, Refusal> {
+        let process = self.process(process)?;
+        let ends = self.colony()?.channel(by, &process.id, name)?;
+        let mut entry = self.entries(&ends, ends.channel, place, 1)?;
+        let before = entry.pop().filter(|entry| entry.place == place).and_then(|entry| entry.before);
+        let Some(before) = before else {
+            return Err(Refusal::not_found(format!("a large message at place {place} of channel `{name}`")));
+        };
+        let length = u64::from(before.pieces);
+        let most = usize::try_from(length.saturating_sub(from)).unwrap_or(usize::MAX);
+        let entries = self.entries(&ends, ChannelEnds::pieces(before.message), from, most)?;
+        Ok(Answer::Channel { entries, length, closed: true })
+    }
+
+    /// Entries as they are on disk, as many as an answer holds.
+    fn entries(
+        &self,
+        ends: &ChannelEnds,
+        channel: u32,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Entry>, Refusal> {
+        self.view.channel_entries(ends.process, channel, from, limit, ANSWER_BYTES_MAX).map_err(storage)
     }
 
     /// Completes when a channel has an entry at `from`, when it is closed, or when `wait` is over.
@@ -83,7 +114,7 @@ impl Desk {
         let mut room = ANSWER_BYTES_MAX;
         let bytes = changes.iter().map(|change| {
             let status = change.status.as_ref().map_or(0, |status| status.as_text().len());
-            change.spec.as_text().len().saturating_add(status).saturating_add(ENTRY_BYTES)
+            change.spec.as_text().len().saturating_add(status).saturating_add(CHANGE_BYTES)
         });
         let fitting = page::fitting(bytes, &mut room);
         changes.truncate(fitting);

@@ -11,7 +11,7 @@ use colony_protocol::{
     command::Command,
     entry::Item,
     envelope::{Body, EnvelopeError, Foreign, LIFETIME_MAX, RequestId, Signed},
-    identity::{Identity, SIGNATURE_LEN, SecretKey, Signature},
+    identity::{Digest, Identity, SIGNATURE_LEN, SecretKey, Signature},
     query::{self, Query},
     refusal::Refusal,
     reply::Outcome,
@@ -32,6 +32,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) by: Identity,
     /// The text.
     pub(crate) text: &'a str,
+    /// Its hash.
+    pub(crate) digest: Digest,
     /// The signature.
     pub(crate) signature: Signature,
 }
@@ -56,9 +58,9 @@ impl Service {
         command: Command,
         evidence: Evidence<'_>,
     ) -> Result<Relayed, Refusal> {
-        let Evidence { by, text, signature } = evidence;
+        let Evidence { by, text, digest, signature } = evidence;
         let body = self.body(colony, command.kind(), command.encode().map_err(EnvelopeError::from)?)?;
-        let (signed, command) = Request::relay(&body, command, text, signature)?;
+        let (signed, command) = Request::relay(&body, command, (text, digest), signature)?;
         self.ready(colony, &body, by, signed, Ask::Command(command))
     }
 

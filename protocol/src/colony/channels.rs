@@ -5,7 +5,8 @@
 //! a reader that is behind gets the end.
 //!
 //! Entries keep their places. A channel is in the order in which the colony took the entries; what one sender says comes
-//! in the order in which it said it, if it waits for each answer or says several things in one request.
+//! in the order in which it said it, if it waits for each answer or says several things in one request. A message that
+//! comes in pieces takes its place with the last of them.
 //!
 //! What may never happen: an entry after the end of its process; an entry of somebody else's; a process that fills the
 //! members' disks.
@@ -14,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Colony, Event, Outbox, RowKey, encoding::encode_entry};
+use super::{Colony, Event, Outbox, RowKey, channel_pieces::Unfinished, encoding::encode_entry};
 use crate::{
     bounded::Text,
     command::Append,
@@ -22,7 +23,8 @@ use crate::{
     model::{
         Name, Process, ProcessId,
         channel::{
-            BURST, CHANNELS_BYTES_MAX, ChannelInfo, ENTRIES_MAX, Entry, KEPT_AFTER_END, NewEntry, RATE,
+            BURST, Before, CHANNELS_BYTES_MAX, ChannelInfo, ENTRIES_MAX, Entry, KEPT_AFTER_END, NewEntry,
+            PIECE_MAX, Piece, RATE,
         },
         member::Member,
     },
@@ -33,6 +35,10 @@ use crate::{
 
 /// Most processes with something said in their channels, ended ones included while they can be read: about 100 MB.
 const TABLES_MAX: usize = 200_000;
+/// What the numbers begin with under which pieces are kept. A process has far fewer channels.
+const PIECES: u32 = 1 << 31;
+/// Most large messages of a process: as many as there are numbers. Each costs its first piece a place in [`BURST`].
+pub(super) const LARGE_MAX: u32 = PIECES - 1;
 /// Microseconds after which a process may say one thing more.
 const REFILL: u64 = 1_000_000 / RATE;
 
@@ -57,6 +63,12 @@ pub(super) struct Table {
     paid_until: Timestamp,
     /// When the process ended.
     closed_at: Option<Timestamp>,
+    /// Messages of which not all pieces are here.
+    #[serde(default)]
+    pub(super) unfinished: Vec<Unfinished>,
+    /// How many messages came in pieces, or began to.
+    #[serde(default)]
+    pub(super) large: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +89,15 @@ pub struct ChannelEnds {
     pub length: u64,
     /// Whether there will be no more.
     pub closed: bool,
+}
+
+impl ChannelEnds {
+    /// Where the pieces of a process's large messages are kept, all but the last of each: beside its channels, of which
+    /// none has so high a number.
+    #[must_use]
+    pub const fn pieces(message: u32) -> u32 {
+        PIECES | message
+    }
 }
 
 impl Channels {
@@ -108,6 +129,8 @@ impl Table {
             bytes: 0,
             paid_until: Timestamp::ZERO,
             closed_at: None,
+            unfinished: Vec::new(),
+            large: 0,
         }
     }
 
@@ -149,12 +172,16 @@ impl Colony {
             return Err(Refusal::Stale { given: ask.token, current: process.token });
         }
         let place = table.find(&ask.channel)?;
-        if ask.entries.is_empty() {
-            return Err(Refusal::invalid("entries", "there is nothing to say"));
-        }
-        let paid_until = table.pay(ask.entries.len(), now)?;
+        let piece = what_is_said(&ask.entries)?;
+        // A message costs what it is: one, however many pieces it has.
+        let count = if piece.is_some_and(|piece| piece.index > 0) { 0 } else { ask.entries.len() };
+        let paid_until = table.pay(count, now)?;
         let bytes = ask.entries.iter().map(|entry| entry.payload.len() as u64).sum::<u64>();
         let total = table.bytes.saturating_add(bytes);
+        let number = ask.process.number();
+        if !self.channels.tables.contains_key(&number) && self.channels.tables.len() >= TABLES_MAX {
+            return Err(Refusal::Busy(Text::cut("the colony has as many channels as it can hold")));
+        }
         let Some(channel) = table.channels.get_mut(place) else { return Ok(Reply::Appended(0)) };
         let first = channel.entries;
         let length = first.saturating_add(ask.entries.len() as u64);
@@ -163,20 +190,36 @@ impl Colony {
                 "channel log is full: {ENTRIES_MAX} entries, and {CHANNELS_BYTES_MAX} bytes for all of a process"
             ))));
         }
-        channel.entries = length;
         channel.bytes = channel.bytes.saturating_add(bytes);
         table.bytes = total;
         table.paid_until = paid_until;
-        let number = ask.process.number();
-        if !self.channels.tables.contains_key(&number) && self.channels.tables.len() >= TABLES_MAX {
-            return Err(Refusal::Busy(Text::cut("the colony has as many channels as it can hold")));
+        let channel = u32::try_from(place).unwrap_or(u32::MAX);
+        let begun = piece.map(|piece| table.take_piece(by, channel, piece, now)).transpose()?;
+        out.touch(RowKey::Channels(number));
+        let entry = |place, said: &NewEntry, before| Entry {
+            place,
+            sender: *by,
+            token,
+            at: now,
+            said: settled(said),
+            before,
+        };
+        if let (Some(Piece { index, last: false, .. }), Some(Before { message, .. }), Some(said)) =
+            (piece, begun, ask.entries.first())
+        {
+            self.channels.tables.insert(number, table);
+            let place = u64::from(index);
+            let key = RowKey::ChannelEntry(number, ChannelEnds::pieces(message), place);
+            out.keep(key, encode_entry(&entry(place, said, None)));
+            return Ok(Reply::Appended(first));
+        }
+        if let Some(channel) = table.channels.get_mut(place) {
+            channel.entries = length;
         }
         self.channels.tables.insert(number, table);
-        out.touch(RowKey::Channels(number));
-        let channel = u32::try_from(place).unwrap_or(u32::MAX);
         for (place, said) in (first..).zip(&ask.entries) {
-            let entry = Entry { place, sender: *by, token, at: now, said: settled(said) };
-            out.keep(RowKey::ChannelEntry(number, channel, place), encode_entry(&entry));
+            let key = RowKey::ChannelEntry(number, channel, place);
+            out.keep(key, encode_entry(&entry(place, said, begun)));
         }
         out.event(Event::Channel { process: ask.process });
         Ok(Reply::Appended(length))
@@ -283,6 +326,29 @@ impl Colony {
             }
         }
     }
+}
+
+/// Looks at what is said: something, and no more at once than may be. The piece of a larger message, if it is one.
+fn what_is_said(entries: &[NewEntry]) -> Result<Option<Piece>, Refusal> {
+    let Some(first) = entries.first() else {
+        return Err(Refusal::invalid("entries", "there is nothing to say"));
+    };
+    if entries.iter().any(|entry| entry.payload.len() > PIECE_MAX) {
+        let most = format!("more than {PIECE_MAX} bytes are said in pieces");
+        return Err(Refusal::invalid("entries.payload", &most));
+    }
+    let Some(piece) = first.piece else {
+        let alone = entries.iter().all(|entry| entry.piece.is_none());
+        return alone.then_some(None).ok_or_else(|| Refusal::invalid("entries.piece", "a piece comes alone"));
+    };
+    if entries.len() > 1 {
+        return Err(Refusal::invalid("entries.piece", "a piece comes alone"));
+    }
+    if !piece.last && first.payload.len() < PIECE_MAX {
+        let full = format!("a piece that is not the last has {PIECE_MAX} bytes");
+        return Err(Refusal::invalid("entries.piece", &full));
+    }
+    Ok(Some(piece))
 }
 
 /// What a sender left out.

@@ -18,6 +18,7 @@ mod access;
 mod assign;
 mod blueprints;
 mod cancel;
+mod channel_pieces;
 mod channels;
 mod children;
 mod close;

@@ -2,12 +2,12 @@
 
 use data_encoding::BASE64;
 
-use super::{Ask, Fault, Place, Show, Then, message::Message, processes::process_id};
+use super::{Action, Ask, Fault, Place, Show, Then, message::Message, processes::process_id};
 use crate::{
     bounded::{Bytes, List, Text},
     command::{Append, Command},
     model::{
-        channel::{NewEntry, PAYLOAD_MAX},
+        channel::{MESSAGE_MAX, NewEntry},
         json::{
             SpecError,
             read::{Field, FromField as _},
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Most characters of an entry in base64.
-const BASE64_MAX: usize = PAYLOAD_MAX.div_ceil(3) * 4;
+const BASE64_MAX: usize = MESSAGE_MAX.div_ceil(3) * 4;
 
 pub(super) fn read(kind: &str, message: &mut Message<'_>) -> Result<Option<Ask>, Fault> {
     Ok(Some(match kind {
@@ -53,21 +53,25 @@ fn append(message: &mut Message<'_>) -> Result<Ask, Fault> {
         in_reply_to: message.get(&["inreplyto"])?,
         kind: message.name(&["payloadtype"])?,
         payload: message.get_with(&["payload"], |field| payload(field).map(Some))?.unwrap_or_default(),
+        piece: None,
     };
     let channel = message.name(&["name"])?;
-    let entries = List::new(vec![entry]).unwrap_or_default();
-    let append = Append { process, channel, token: 0, entries };
-    Ok(Ask::change(Place::Process(process), Command::Append(append), Then::Nothing))
+    let say = |piece| {
+        let entries = List::new(vec![piece]).unwrap_or_default();
+        Command::Append(Append { process, channel: channel.clone(), token: 0, entries })
+    };
+    let commands = entry.pieces().into_iter().map(say).collect();
+    Ok(Ask::new(Place::Process(process), Action::Change { commands, then: Then::Nothing }))
 }
 
 /// Bytes as base64, or as a list of numbers.
-fn payload(field: &Field<'_>) -> Result<Bytes<PAYLOAD_MAX>, SpecError> {
+fn payload(field: &Field<'_>) -> Result<Bytes<MESSAGE_MAX>, SpecError> {
     let bytes = if field.is_array() {
         serde_json::from_str(field.raw()).map_err(|_| field.wrong("it is not a list of bytes"))?
     } else {
         let text = Text::<BASE64_MAX>::from_field(field)?;
         BASE64.decode(text.as_bytes()).map_err(|_| field.wrong("it is not base64"))?
     };
-    Bytes::<PAYLOAD_MAX>::new(bytes)
+    Bytes::<MESSAGE_MAX>::new(bytes)
         .map_err(|error| field.wrong(format!("message payload exceeds maximum size: {error} bytes")))
 }

@@ -37,7 +37,7 @@ pub use ask::{Action, Ask, LogSpan, Place};
 pub use fault::Fault;
 pub use message::read;
 pub use pages::{ENTRIES_BYTES_MAX, PAGES_MAX, entries_bytes, joined, next_page};
-pub use rpc::{Rpc, fault_reply, reply};
+pub use rpc::{BODY_MAX, LARGE_BODY_MAX, Rpc, fault_reply, reply};
 pub use says::says;
 pub use show::{Show, colony};
 pub use subscribe::{Subscription, subscription};

@@ -12,8 +12,13 @@ use crate::{
     model::json::read::Field,
 };
 
-/// Most bytes of a payload's text: a workflow of some thousand nodes.
-const PAYLOAD_MAX: usize = 4 * 1024 * 1024;
+/// Most bytes of a request: a workflow of some thousand nodes.
+pub const BODY_MAX: usize = 4 * 1024 * 1024;
+/// Most bytes of a request that says something in a channel: the largest message there is, as the clients for Python and
+/// TypeScript write it, five characters a byte (`255, `), in base64.
+pub const LARGE_BODY_MAX: usize = 68 * 1024 * 1024;
+/// The one kind of request that may be larger than [`BODY_MAX`].
+const SAYS: &str = "channelappendmsg";
 /// The recovery ids that ColonyOS's own library takes; the upper bits say nothing.
 const RECOVERY_MAX: u8 = 7;
 
@@ -23,9 +28,11 @@ pub struct Rpc {
     /// What kind of message it says it is.
     pub kind: Text<128>,
     /// The message in base64, as it was signed.
-    pub payload: Text<PAYLOAD_MAX>,
+    pub payload: Text<LARGE_BODY_MAX>,
     /// The signature in hex; empty where none is needed.
     signature: Text<256>,
+    /// The payload's hash.
+    digest: Digest,
 }
 
 impl Rpc {
@@ -40,11 +47,14 @@ impl Rpc {
             return Err(document.expected("an object").into());
         }
         let mut object = document.object()?;
-        Ok(Self {
-            kind: object.read(&["payloadtype"])?,
-            payload: object.read(&["payload"])?,
-            signature: object.read(&["signature"])?,
-        })
+        let kind: Text<128> = object.read(&["payloadtype"])?;
+        if body.len() > BODY_MAX && kind.as_str() != SAYS {
+            return Err(Fault::new(413, format!("the request is larger than {BODY_MAX} bytes")));
+        }
+        let payload: Text<LARGE_BODY_MAX> = object.read(&["payload"])?;
+        let signature = object.read(&["signature"])?;
+        let digest = Digest::of(&[payload.as_bytes()]);
+        Ok(Self { kind, payload, signature, digest })
     }
 
     /// Whether anybody may send this, without a signature.
@@ -78,8 +88,8 @@ impl Rpc {
 
     /// What was signed.
     #[must_use]
-    pub fn digest(&self) -> Digest {
-        Digest::of(&[self.payload.as_bytes()])
+    pub const fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// The message.

@@ -21,6 +21,18 @@ pub enum ChannelsQuery {
         /// How long to wait for one if there is none and the channel is open, at most [`crate::command::WAIT_MAX`].
         wait: Span,
     },
+    /// The pieces of a large message, all but the last, which is in the channel. Answered with
+    /// [`crate::reply::Answer::Channel`].
+    Pieces {
+        /// The process.
+        process: Selector,
+        /// The channel.
+        channel: Name,
+        /// The message's place in it.
+        place: u64,
+        /// The first piece wanted.
+        from: u64,
+    },
     /// The channels of a process. Answered with [`crate::reply::Answer::Channels`].
     List {
         /// The process.

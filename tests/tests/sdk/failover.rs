@@ -20,6 +20,7 @@ use colony_tests::{
     http::Api,
     websocket::{Frame, WebSocket},
 };
+use data_encoding::BASE64;
 use serde_json::json;
 
 use crate::{python, rust};
@@ -108,6 +109,9 @@ fn client(program: PathBuf, args: &[&str], url: &str, key: &SecretKey) -> Comman
 /// What an executor says in a channel, and after how much of it the coordinator is killed.
 const WORDS: u64 = 150;
 const WORDS_BEFORE: u64 = 40;
+/// Each so many, one is too large for a single request.
+const LARGE_EACH: u64 = 20;
+const LARGE: usize = 1_200_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_goes_on_in_order_and_to_its_end_when_the_coordinator_is_killed() {
@@ -122,9 +126,13 @@ async fn a_channel_goes_on_in_order_and_to_its_end_when_the_coordinator_is_kille
     let mut socket = WebSocket::connect(&url, "http://page");
     let listen = json!({"msgtype": "subscribechannelmsg", "processid": id, "name": "words", "afterseq": 0, "timeout": 120});
     socket.send(&listen, &owner);
+    let payload = |number: u64| match number % LARGE_EACH {
+        0 => BASE64.encode(&vec![number as u8; LARGE]),
+        _ => "aGk=".to_owned(),
+    };
     let word = |number: u64| {
         json!({"msgtype": "channelappendmsg", "processid": id, "name": "words", "sequence": number, "inreplyto": 0,
-            "payload": "aGk="})
+            "payload": payload(number)})
     };
     let talk: Vec<_> = (1..=WORDS).map(word).collect();
     let (close, said) = (json!({"msgtype": "closesuccessfulmsg", "processid": id, "out": []}), url.clone());
@@ -146,7 +154,11 @@ async fn a_channel_goes_on_in_order_and_to_its_end_when_the_coordinator_is_kille
         if entries.is_empty() {
             break;
         }
-        heard.extend(entries.iter().map(|entry| entry["sequence"].as_u64().unwrap()));
+        for entry in entries {
+            let number = entry["sequence"].as_u64().unwrap();
+            assert!(entry["payload"] == payload(number), "word {number} is another one");
+            heard.push(number);
+        }
         if heard.len() as u64 >= WORDS_BEFORE && cluster.members[leader].is_up() {
             cluster.members[leader].kill();
         }

@@ -17,7 +17,7 @@ use super::{
     super::{Shared, place},
     Frames, Gone,
 };
-use crate::service::Colony;
+use crate::{client::whole, service::Colony};
 
 /// How long one question waits; a subscription is several.
 const STEP: Duration = Duration::from_secs(60);
@@ -73,6 +73,13 @@ impl Listener {
 
     /// Asks in its name.
     pub(super) async fn ask(&self, query: Query) -> Result<Answer, Refusal> {
+        match query {
+            Query::Channels(query) => whole(query, |query| self.ask_once(query)).await,
+            query => self.ask_once(query).await,
+        }
+    }
+
+    async fn ask_once(&self, query: Query) -> Result<Answer, Refusal> {
         let behind = &self.shared.behind;
         let relayed = behind.service.relay_query(&self.colony, self.by, query, &behind.key)?;
         match behind.service.follow(relayed).await? {

@@ -1,10 +1,13 @@
 //! Channels: what submitter and executor say to each other, and nobody else.
 
+use super::super::ChannelEnds;
 use super::*;
 use crate::{
     bounded::Bytes,
     command::Append,
-    model::channel::{BURST, ENTRIES_MAX, Entry, KEPT_AFTER_END, NewEntry, RATE},
+    model::channel::{
+        BURST, ENTRIES_MAX, Entry, KEPT_AFTER_END, MESSAGE_MAX, NewEntry, PIECE_MAX, Piece, RATE,
+    },
 };
 
 fn say(process: ProcessId, words: &[&str], token: u64) -> Command {
@@ -119,4 +122,113 @@ fn channels_are_bounded_in_rate_and_in_length() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// What the archive has of a channel, in order.
+fn rows(world: &World, process: ProcessId, channel: u32) -> Vec<Entry> {
+    let number = process.number();
+    let of = |key: &RowKey| matches!(key, RowKey::ChannelEntry(n, c, _) if (*n, *c) == (number, channel));
+    let rows = world.archive.iter().filter(|(key, _)| of(key));
+    rows.map(|(_, row)| super::super::decode_entry(row).unwrap()).collect()
+}
+
+fn whole(world: &World, process: ProcessId) -> Vec<Vec<u8>> {
+    let message = |entry: Entry| match entry.before {
+        Some(before) => {
+            let pieces = rows(world, process, ChannelEnds::pieces(before.message));
+            entry.whole(&pieces[..before.pieces as usize]).unwrap().said.payload.to_vec()
+        }
+        None => entry.said.payload.to_vec(),
+    };
+    rows(world, process, 0).into_iter().map(message).collect()
+}
+
+fn large(byte: u8, len: usize) -> NewEntry {
+    let bytes: Vec<u8> = (0..len).map(|at| byte.wrapping_add((at / PIECE_MAX) as u8)).collect();
+    NewEntry { payload: Bytes::new(bytes).unwrap(), ..NewEntry::default() }
+}
+
+fn append(process: ProcessId, entry: NewEntry) -> Command {
+    Command::Append(Append {
+        process,
+        channel: text("c"),
+        token: 0,
+        entries: List::new(vec![entry]).unwrap(),
+    })
+}
+
+#[test]
+fn a_message_in_pieces_is_one_entry_whoever_speaks_meanwhile() {
+    let mut world = World::new();
+    let process = submit(&mut world);
+    world.assign(E2).unwrap();
+    let (one, other) = (large(1, MESSAGE_MAX), large(100, PIECE_MAX + 1));
+    let mut pieces = one.clone().pieces().into_iter();
+    assert_eq!(pieces.len(), MESSAGE_MAX / PIECE_MAX);
+    assert_eq!(world.ok(USER, append(process, pieces.next().unwrap())), Reply::Appended(0), "not yet");
+    for piece in other.clone().pieces() {
+        world.ok(E2, append(process, piece));
+    }
+    world.ok(E2, say(process, &["small"], 0));
+    let last = pieces.map(|piece| world.ok(USER, append(process, piece))).last();
+    assert_eq!(last, Some(Reply::Appended(3)));
+    let said = [other.payload.to_vec(), b"small".to_vec(), one.payload.to_vec()];
+    assert!(whole(&world, process) == said, "each is what its sender said");
+    let info = world.colony.channels(&id(USER), &process).unwrap();
+    assert_eq!((info[0].entries, info[0].bytes), (3, (MESSAGE_MAX + PIECE_MAX + 1 + 5) as u64));
+}
+
+#[test]
+fn who_begins_a_message_again_is_not_heard_twice() {
+    let mut world = World::new();
+    let process = submit(&mut world);
+    let one = large(7, 3 * PIECE_MAX);
+    let pieces = one.clone().pieces();
+    for piece in pieces[..2].iter().chain(&pieces) {
+        world.ok(USER, append(process, piece.clone()));
+    }
+    assert!(whole(&world, process) == [one.payload.to_vec()]);
+    // Its pieces are no beginning of another one.
+    assert!(matches!(world.tell(USER, append(process, pieces[1].clone())), Err(Refusal::Invalid { .. })));
+}
+
+#[test]
+fn a_piece_that_does_not_fit_is_refused() {
+    let mut world = World::new();
+    let process = submit(&mut world);
+    let pieces = large(7, 3 * PIECE_MAX).pieces();
+    let with = |piece: Piece, payload: &[u8]| {
+        let payload = Bytes::new(payload).unwrap();
+        append(process, NewEntry { payload, piece: Some(piece), ..NewEntry::default() })
+    };
+    let first = Piece { message: 1, index: 0, last: false };
+    world.ok(USER, append(process, pieces[0].clone()));
+    for (wrong, why) in [
+        (append(process, pieces[2].clone()), "one is missing"),
+        (append(process, pieces[0].clone().piece.map(|_| large(1, PIECE_MAX + 1)).unwrap()), "too large"),
+        (with(first, b"short"), "only the last may be short"),
+        (with(Piece { index: 1, ..first }, b""), "nothing was begun"),
+    ] {
+        assert!(matches!(world.tell(USER, wrong), Err(Refusal::Invalid { .. })), "{why}");
+    }
+    let full = vec![0; PIECE_MAX];
+    let most = (MESSAGE_MAX / PIECE_MAX) as u32;
+    for index in 0..most {
+        world.ok(USER, with(Piece { index, ..first }, &full));
+    }
+    let over = world.tell(USER, with(Piece { index: most, last: true, ..first }, b"x"));
+    assert!(matches!(over, Err(Refusal::Invalid { .. })), "larger than a message may be");
+}
+
+#[test]
+fn few_messages_are_under_way_and_who_gave_up_makes_place() {
+    let mut world = World::new();
+    let process = submit(&mut world);
+    let begin = |byte| append(process, large(byte, 2 * PIECE_MAX).pieces().remove(0));
+    for byte in 0..8 {
+        world.ok(USER, begin(byte));
+    }
+    assert!(matches!(world.tell(USER, begin(8)), Err(Refusal::Busy(_))));
+    world.wait(61);
+    world.ok(USER, begin(8));
 }

@@ -7,7 +7,7 @@ use crate::{
     model::{
         DefinitionId,
         blueprint::Definition,
-        channel::{Entry, NewEntry},
+        channel::{Entry, MESSAGE_MAX, NewEntry, PIECE_MAX},
         file::Place as At,
     },
     query::{BlueprintsQuery, ChannelsQuery, FilesQuery},
@@ -160,6 +160,30 @@ fn what_is_said_in_a_channel_is_bytes_in_either_form() {
 }
 
 #[test]
+fn a_message_in_a_channel_is_as_large_as_in_colonyos() {
+    let message = |len: usize| {
+        json!({"msgtype": "channelappendmsg", "processid": id(), "name": "c", "sequence": 1, "inreplyto": 2,
+            "payload": "A".repeat(len.div_ceil(3) * 4), "payloadtype": "end"})
+    };
+    let Action::Change { commands, .. } = ask(message(MESSAGE_MAX - 1)).unwrap().action else {
+        panic!("a change")
+    };
+    let mut said = 0;
+    for (index, one) in commands.iter().enumerate() {
+        let Command::Append(append) = one else { panic!("an entry") };
+        let [entry] = &append.entries[..] else { panic!("one piece") };
+        let piece = entry.piece.unwrap();
+        assert_eq!((piece.index as usize, piece.last), (index, index + 1 == commands.len()));
+        assert_eq!((entry.sequence, entry.in_reply_to, &*entry.kind), (1, 2, "end"));
+        assert!(append.entries[0].payload.len() <= PIECE_MAX);
+        said += entry.payload.len();
+    }
+    assert!(said > MESSAGE_MAX - 3 && commands.len() > 1);
+    let refused = ask(message(MESSAGE_MAX + 3)).unwrap_err();
+    assert_eq!(refused.status, 400);
+}
+
+#[test]
 fn a_new_key_is_the_callers_own_and_the_message_is_the_answer() {
     let key = "ab".repeat(32);
     for (kind, field, expected) in [
@@ -213,6 +237,7 @@ fn pages_go_on_where_the_last_one_ended_and_end_with_the_last_row() {
         token: 0,
         at: Timestamp::ZERO,
         said: NewEntry { payload: Bytes::new(vec![1]).unwrap(), ..Default::default() },
+        before: None,
     };
     let page = |places: &[u64]| {
         let entries = places.iter().copied().map(entry).collect();

@@ -59,23 +59,28 @@ def channels(key):
     heard = []
 
     def listen():
-        heard.extend(colonies.subscribe_channel(taken.processid, "words", USER, after_seq=1, timeout=30))
+        heard.extend(colonies.subscribe_channel(taken.processid, "words", USER, after_seq=1, timeout=120))
 
     listener = threading.Thread(target=listen)
     listener.start()
     for number, word in enumerate(["this", "and", bytes(range(256))], start=1):
         colonies.channel_append(taken.processid, "words", number, word, key, in_reply_to=1)
-    colonies.channel_append(taken.processid, "words", 4, "", key, payload_type="end")
+    # As large as a message may be.
+    large = bytes(range(256)) * (10 * 1024 * 4)
+    colonies.channel_append(taken.processid, "words", 4, large, key)
+    colonies.channel_append(taken.processid, "words", 5, "", key, payload_type="end")
     refused(lambda: colonies.channel_append(taken.processid, "words", 1, "me too", executor("third", "x")))
     refused(lambda: colonies.channel_append(taken.processid, "other", 1, "", key))
     colonies.close(taken.processid, ["done"], key)
-    listener.join(20)
+    listener.join(60)
     assert not listener.is_alive(), "the end of the process ends the channel"
-    assert [one["payload"] for one in heard] == [b"this", b"and", bytes(range(256)), ""], heard
-    assert heard[0]["inreplyto"] == 1 and heard[3]["type"] == "end", heard
+    assert [one["payload"] for one in heard[:3]] == [b"this", b"and", bytes(range(256))], heard[:3]
+    assert heard[3]["payload"] == large and heard[4]["payload"] == "", [len(one["payload"]) for one in heard]
+    assert heard[0]["inreplyto"] == 1 and heard[4]["type"] == "end", heard[4]
     refused(lambda: colonies.channel_append(taken.processid, "words", 9, "late", USER))
     # Whoever was away still gets the end.
     assert len(colonies.channel_read(taken.processid, "words", 1, 2, USER)) == 2
+    assert colonies.channel_read(taken.processid, "words", 4, 1, USER)[0]["payload"] == large
 
 
 def blueprints():
