@@ -30,8 +30,8 @@ use crate::{
 const PAGE: usize = PAGE_MAX as usize;
 /// Most processes of one workflow.
 const WORKFLOW_MAX: usize = 4 * NODES_MAX;
-/// Most members, and most functions, of a colony.
-const ROWS_MAX: usize = 100_000;
+/// Most members, and most functions, of a colony that are told of at once.
+pub(crate) const ROWS_MAX: usize = 100_000;
 /// Most nodes a new member is told of: with the most addresses each they fill a third of a frame.
 pub const FIRST_PEERS_MAX: usize = 64;
 /// Most blockers of one process: one for each parent it may have, and a few more.

@@ -176,8 +176,9 @@ impl Actor {
 
     /// Hands everything back to those who brought it. What is in an entry under way may become final all the same.
     fn let_go(&mut self) {
-        // Whoever waits for an entry learns from its end that nobody answers.
+        // Whoever waits for an entry, or for a refusal, learns from its end that nobody answers.
         self.under_way.clear();
+        self.doubts.clear();
         self.reserved.clear();
         self.ready = Ready::default();
         self.next_deadline = self.view.colony().ok().and_then(|colony| colony.next_deadline());

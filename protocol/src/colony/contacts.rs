@@ -5,7 +5,7 @@ use crate::{
     identity::Identity,
     model::{ContactPlan, Executor, Freight, Leg, Name, Process, Reach},
     refusal::Refusal,
-    reply::Reply,
+    reply::{ROWS_MAX, Reply},
     time::Timestamp,
 };
 
@@ -53,7 +53,7 @@ impl Colony {
         executor.contacts.round_trip(now, freight)
     }
 
-    /// Executors that are silent as they said they would be, and when each can be reached again.
+    /// Executors that are silent as they said they would be, and when each can be reached again; as many as fit an answer.
     #[must_use]
     pub fn silent(&self, now: Timestamp) -> Vec<(Name, Timestamp)> {
         let planned = self.index.leases.planned().filter_map(|id| self.executor(id));
@@ -61,6 +61,6 @@ impl Colony {
             Reach::Silent(until) => Some((executor.name.clone(), until)),
             Reach::InContact(_) | Reach::Unplanned => None,
         });
-        silent.collect()
+        silent.take(ROWS_MAX).collect()
     }
 }
