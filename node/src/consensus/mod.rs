@@ -282,13 +282,19 @@ impl Consensus {
     pub fn is_unseated(&self) -> bool {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow();
-        let stored = &metrics.membership_config;
-        let final_at = stored.log_id().map(|log_id| log_id.index);
-        let mut voters = stored.membership().voter_ids().peekable();
-        final_at.is_some()
-            && metrics.last_applied.map(|applied| applied.index) >= final_at
-            && voters.peek().is_some()
-            && voters.all(|voter| voter != self.me)
+        let mut voters = metrics.membership_config.membership().voter_ids().peekable();
+        is_final(&metrics) && voters.peek().is_some() && voters.all(|voter| voter != self.me)
+    }
+
+    /// Who votes, if that is final as far as this node knows; `None` while a change of it is under way.
+    #[must_use]
+    pub fn decided_voters(&self) -> Option<Vec<Identity>> {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow();
+        let [voters] = metrics.membership_config.membership().get_joint_config().as_slice() else {
+            return None;
+        };
+        is_final(&metrics).then(|| voters.iter().map(|voter| voter.0).collect())
     }
 
     /// What the engine tells about itself, as it changes.
@@ -323,6 +329,12 @@ impl std::fmt::Debug for Consensus {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Consensus").field("me", &self.me).finish_non_exhaustive()
     }
+}
+
+/// Whether the membership by which this node acts is committed: it acts by the last one in its log, committed or not.
+fn is_final(metrics: &Metrics) -> bool {
+    let entry = metrics.membership_config.log_id().map(|entry| entry.index);
+    entry.is_some() && metrics.last_applied.map(|applied| applied.index) >= entry
 }
 
 fn config(timing: Timing, log_kept: u64) -> Config {

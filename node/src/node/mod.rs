@@ -297,6 +297,12 @@ impl Node {
         self.replica(colony).ok_or(EnvelopeError::WrongColony)?.desk.status()
     }
 
+    /// Who votes in a colony, if that is final as far as this node knows; `None` while a change of it is under way.
+    #[must_use]
+    pub fn decided_voters(&self, colony: &Identity) -> Option<Vec<Identity>> {
+        self.replica(colony)?.consensus.decided_voters()
+    }
+
     /// Whether this node takes part in a colony: it is open here, and its members have not sent this node away.
     #[must_use]
     pub fn takes_part(&self, colony: &Identity) -> bool {

@@ -489,13 +489,13 @@ impl Colony {
         known.max().map(|(_, number)| number)
     }
 
-    /// Whether as many nodes vote as at the begin, each with a disk of this colony, as far as the coordinator knows.
+    /// Whether as many nodes vote as at the begin, each with a disk of this colony, and that is decided: a coordinator acts by
+    /// the last membership in its log, and one that nobody has agreed to yet is no majority to lose a node from.
     #[must_use]
     pub fn has_all_voters(&self) -> bool {
-        let Some(status) = self.coordinator().and_then(|number| self.seats[number].status()) else {
-            return false;
-        };
-        let votes = |seat: &&Seat| status.voters.contains(&seat.identity());
+        let coordinator = self.coordinator().and_then(|number| self.seats[number].node());
+        let Some(voters) = coordinator.and_then(|node| node.decided_voters(&colony())) else { return false };
+        let votes = |seat: &&Seat| voters.contains(&seat.identity());
         self.seats.iter().all(|seat| seat.is_open) && self.seats.iter().filter(votes).count() >= self.voters
     }
 
