@@ -19,6 +19,7 @@ mod replacement;
 mod report;
 mod run;
 mod trace;
+mod visitor;
 mod weather;
 mod weavers;
 
