@@ -5,7 +5,7 @@
 
 use std::{
     net::Ipv4Addr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -65,7 +65,9 @@ pub fn owner() -> SecretKey {
 /// The colony.
 #[must_use]
 pub fn colony() -> Identity {
-    owner().identity()
+    // Asked for with every look at a node.
+    static COLONY: OnceLock<Identity> = OnceLock::new();
+    *COLONY.get_or_init(|| owner().identity())
 }
 
 /// Why a run cannot go on.

@@ -10,7 +10,7 @@ use crate::{
     colony::{Colony, Stuck},
     entropy,
     guest::Guest,
-    network::Network,
+    network::{Network, Postman},
     oracle::{self, Watch},
     outpost::Outpost,
     panics,
@@ -94,6 +94,7 @@ async fn live(plan: &Plan, trace: &Trace, report: &mut Report) -> Result<(), Stu
     // Streams of their own: one more draw here must not change the luck there.
     let mut chance = Chance::new(plan.seed ^ 0x0065_6d75_6c61_7465);
     let network = Network::new(trace.clone(), chance.split(), plan.distance);
+    tokio::spawn(Postman::of(network.clone()));
     let mut colony = Colony::new(
         (plan.nodes, plan.hidden),
         network,

@@ -5,6 +5,7 @@
 //! host without power is silent, and breaks what it had when it is back. Connections do not wait for each other, so what
 //! went over two of them may arrive in another order.
 
+mod postman;
 mod stream;
 mod transport;
 
@@ -23,6 +24,7 @@ use libp2p::core::Transport as _;
 use tokio::time::Instant;
 
 use crate::trace::Trace;
+pub use postman::Postman;
 pub use stream::Half;
 
 /// Bytes on their way in one direction of a connection before its writer waits.
@@ -52,12 +54,16 @@ struct Hub {
     listeners: BTreeMap<SocketAddrV4, Arc<Mutex<Backlog>>>,
     /// Directions in which nothing passes.
     cuts: BTreeSet<(Ipv4Addr, Ipv4Addr)>,
-    /// The same, for good: no fault, and nothing heals it.
+    /// Directions in which nothing passes, for good: no fault, and nothing heals it.
     walls: BTreeSet<(Ipv4Addr, Ipv4Addr)>,
     /// Hosts that nobody can dial: what they dial themselves passes in both directions.
     hidden: BTreeSet<Ipv4Addr>,
     pipes: BTreeMap<u64, Pipe>,
     next: u64,
+    /// When something arrives, and in which pipe.
+    arrivals: BTreeSet<(Instant, u64)>,
+    /// Who wakes the readers then.
+    postman: Option<Waker>,
     /// Dials and deliveries that a cut has held up.
     held: u64,
 }
@@ -75,12 +81,21 @@ struct Backlog {
     waker: Option<Waker>,
 }
 
+/// What arrives at once.
+struct Chunk {
+    written: Instant,
+    arrives: Instant,
+    bytes: Vec<u8>,
+    /// How many of them were read.
+    read: usize,
+}
+
 /// One direction of a connection.
 struct Pipe {
     from: Ipv4Addr,
     to: Ipv4Addr,
-    /// What is on its way: when it arrives, and how much of it was read.
-    chunks: VecDeque<(Instant, Vec<u8>, usize)>,
+    /// What is on its way.
+    chunks: VecDeque<Chunk>,
     queued: usize,
     /// When the last of it arrives.
     last: Instant,
@@ -122,6 +137,8 @@ impl Network {
             hidden: BTreeSet::new(),
             pipes: BTreeMap::new(),
             next: 0,
+            arrivals: BTreeSet::new(),
+            postman: None,
             held: 0,
         })))
     }
@@ -207,6 +224,15 @@ impl Hub {
 
     fn is_on(&self, host: Ipv4Addr) -> bool {
         self.hosts.get(&host).is_some_and(|host| host.is_on)
+    }
+
+    /// Something will arrive in a pipe.
+    fn expect(&mut self, at: Instant, pipe: u64) {
+        let is_sooner = self.arrivals.first().is_none_or(|(first, _)| at < *first);
+        self.arrivals.insert((at, pipe));
+        if is_sooner && let Some(postman) = self.postman.take() {
+            postman.wake();
+        }
     }
 
     /// How long one message takes this time.

@@ -1,18 +1,19 @@
 //! One end of a connection.
 
 use std::{
-    fmt,
-    future::Future as _,
-    io,
+    fmt, io,
     net::Ipv4Addr,
     pin::Pin,
     task::{Context, Poll},
 };
 
 use futures::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
-use super::{Network, WINDOW};
+use super::{Chunk, Network, WINDOW};
+
+/// One write in so many does not travel with what was written at the same moment.
+const APART: u64 = 8;
 
 /// An end: reads from one pipe, writes into the other.
 pub struct Half {
@@ -20,58 +21,49 @@ pub struct Half {
     host: Ipv4Addr,
     reads: u64,
     writes: u64,
-    /// Until the next chunk has arrived.
-    arrival: Option<Pin<Box<Sleep>>>,
 }
 
 impl Half {
     pub(super) const fn new(network: Network, host: Ipv4Addr, reads: u64, writes: u64) -> Self {
-        Self { network, host, reads, writes, arrival: None }
+        Self { network, host, reads, writes }
     }
 
-    /// Gives what has arrived, or until when nothing will have.
-    fn take(&self, context: &Context<'_>, out: &mut [u8]) -> Taken {
+    /// Gives what has arrived; else whoever asks is woken when something has.
+    fn take(&self, context: &Context<'_>, out: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut hub = self.network.hub();
-        let Some(pipe) = hub.pipes.get(&self.reads) else { return Taken::Done(Err(reset())) };
+        let Some(pipe) = hub.pipes.get_mut(&self.reads) else { return Poll::Ready(Err(reset())) };
         if pipe.broken {
-            return Taken::Done(Err(reset()));
+            return Poll::Ready(Err(reset()));
         }
-        let (from, to, next) = (pipe.from, pipe.to, pipe.chunks.front().map(|(at, ..)| *at));
         let now = Instant::now();
-        let passes = next.is_none_or(|at| at > now) && !pipe.ended || hub.passes(from, to);
-        let trace = hub.trace.clone();
-        let Some(pipe) = hub.pipes.get_mut(&self.reads) else { return Taken::Done(Err(reset())) };
-        pipe.reader = Some(context.waker().clone());
-        if !passes {
-            return Taken::Later(None);
-        }
-        match pipe.chunks.front_mut() {
-            Some((at, ..)) if *at > now => Taken::Later(Some(*at)),
-            Some((_, bytes, read)) => {
-                let rest = &bytes[*read..];
-                let count = rest.len().min(out.len());
-                out[..count].copy_from_slice(&rest[..count]);
-                trace.step(self.reads, &rest[..count]);
-                *read += count;
-                if *read == bytes.len() {
-                    pipe.chunks.pop_front();
-                }
-                pipe.queued -= count;
-                if let Some(writer) = pipe.writer.take() {
-                    writer.wake();
-                }
-                Taken::Done(Ok(count))
+        let has_come = match pipe.chunks.front() {
+            Some(chunk) => chunk.arrives <= now,
+            None => pipe.ended && pipe.last <= now,
+        };
+        let (from, to) = (pipe.from, pipe.to);
+        if !has_come || !hub.passes(from, to) {
+            if let Some(pipe) = hub.pipes.get_mut(&self.reads) {
+                pipe.reader = Some(context.waker().clone());
             }
-            None if pipe.ended && pipe.last <= now => Taken::Done(Ok(0)),
-            None if pipe.ended => Taken::Later(Some(pipe.last)),
-            None => Taken::Later(None),
+            return Poll::Pending;
         }
+        let trace = hub.trace.clone();
+        let Some(pipe) = hub.pipes.get_mut(&self.reads) else { return Poll::Ready(Err(reset())) };
+        let Some(chunk) = pipe.chunks.front_mut() else { return Poll::Ready(Ok(0)) };
+        let rest = &chunk.bytes[chunk.read..];
+        let count = rest.len().min(out.len());
+        out[..count].copy_from_slice(&rest[..count]);
+        trace.step(self.reads, &rest[..count]);
+        chunk.read += count;
+        if chunk.read == chunk.bytes.len() {
+            pipe.chunks.pop_front();
+        }
+        pipe.queued -= count;
+        if let Some(writer) = pipe.writer.take() {
+            writer.wake();
+        }
+        Poll::Ready(Ok(count))
     }
-}
-
-enum Taken {
-    Done(io::Result<usize>),
-    Later(Option<Instant>),
 }
 
 fn reset() -> io::Error {
@@ -79,31 +71,17 @@ fn reset() -> io::Error {
 }
 
 impl AsyncRead for Half {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        out: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        loop {
-            match self.take(context, out) {
-                Taken::Done(outcome) => return Poll::Ready(outcome),
-                Taken::Later(None) => return Poll::Pending,
-                Taken::Later(Some(at)) => {
-                    let mut arrival = Box::pin(sleep_until(at));
-                    if arrival.as_mut().poll(context).is_pending() {
-                        self.arrival = Some(arrival);
-                        return Poll::Pending;
-                    }
-                }
-            }
-        }
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, out: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.take(context, out)
     }
 }
 
 impl AsyncWrite for Half {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut hub = self.network.hub();
-        let takes = hub.takes();
+        let hub = &mut *hub;
+        let now = Instant::now();
+        let (takes, is_apart) = (hub.takes(), hub.chance.below(APART) == 0);
         let bandwidth = hub.distance.bandwidth.max(1);
         let Some(pipe) = hub.pipes.get_mut(&self.writes) else { return Poll::Ready(Err(reset())) };
         if pipe.broken || pipe.deaf {
@@ -118,13 +96,18 @@ impl AsyncWrite for Half {
             return Poll::Pending;
         }
         let passing = std::time::Duration::from_micros((count as u64).saturating_mul(1000) / bandwidth);
-        let at = pipe.last.max(Instant::now() + takes) + passing;
-        pipe.last = at;
         pipe.queued += count;
-        pipe.chunks.push_back((at, bytes[..count].to_vec(), 0));
-        if let Some(reader) = pipe.reader.take() {
-            reader.wake();
+        if let Some(last) = pipe.chunks.back_mut().filter(|last| last.written == now && !is_apart) {
+            last.bytes.extend_from_slice(&bytes[..count]);
+            last.arrives += passing;
+            pipe.last = last.arrives;
+        } else {
+            let arrives = pipe.last.max(now + takes) + passing;
+            pipe.last = arrives;
+            pipe.chunks.push_back(Chunk { written: now, arrives, bytes: bytes[..count].to_vec(), read: 0 });
         }
+        let arrives = pipe.last;
+        hub.expect(arrives, self.writes);
         Poll::Ready(Ok(count))
     }
 
@@ -140,7 +123,8 @@ impl AsyncWrite for Half {
         {
             pipe.ended = true;
             pipe.last = pipe.last.max(Instant::now() + takes);
-            pipe.wake();
+            let arrives = pipe.last;
+            hub.expect(arrives, self.writes);
         }
         Poll::Ready(Ok(()))
     }
@@ -152,6 +136,7 @@ impl Drop for Half {
         // A host that lost its power says nothing.
         let speaks = hub.is_on(self.host);
         let takes = hub.takes();
+        let mut ends = None;
         for number in [self.reads, self.writes] {
             let Some(pipe) = hub.pipes.get_mut(&number) else { continue };
             pipe.held_by -= 1;
@@ -161,12 +146,16 @@ impl Drop for Half {
                 } else if !pipe.ended {
                     pipe.ended = true;
                     pipe.last = pipe.last.max(Instant::now() + takes);
+                    ends = Some(pipe.last);
                 }
                 pipe.wake();
             }
             if pipe.held_by == 0 {
                 hub.pipes.remove(&number);
             }
+        }
+        if let Some(at) = ends {
+            hub.expect(at, self.writes);
         }
     }
 }
