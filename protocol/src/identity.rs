@@ -7,6 +7,7 @@
 //! Source: ColonyOS `internal/crypto` (secp256k1 with public-key recovery, SHA3-256).
 
 mod comb;
+mod known;
 mod signer;
 
 use std::{fmt, str::FromStr};
@@ -61,8 +62,8 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::PublicKey`] if the bytes are no point of the curve.
     pub fn of_public_key(sec1: &[u8]) -> Result<Self, IdentityError> {
-        let key = VerifyingKey::from_sec1_bytes(sec1).map_err(|_| IdentityError::PublicKey)?;
-        Ok(Self::of_key(&key))
+        let unpack = || VerifyingKey::from_sec1_bytes(sec1).map_err(|_| IdentityError::PublicKey);
+        known::identity(sec1, || unpack().map(|key| Self::of_key(&key)))
     }
 
     /// The 32 bytes.
@@ -89,6 +90,10 @@ impl Identity {
 /// # Errors
 /// [`IdentityError::PublicKey`] if the bytes are no point of the curve.
 pub fn compress_public_key(sec1: &[u8]) -> Result<[u8; PUBLIC_KEY_LEN], IdentityError> {
+    if let Ok(compressed) = sec1.try_into() {
+        // It has one such form; whether it is a point may be known.
+        return Identity::of_public_key(sec1).map(|_| compressed);
+    }
     let key = VerifyingKey::from_sec1_bytes(sec1).map_err(|_| IdentityError::PublicKey)?;
     key.to_sec1_point(true).as_bytes().try_into().map_err(|_| IdentityError::PublicKey)
 }

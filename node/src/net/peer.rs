@@ -6,11 +6,16 @@ use colony_protocol::{
 };
 use libp2p::{
     PeerId,
-    identity::{Keypair, PublicKey, secp256k1},
+    identity::{Keypair, secp256k1},
 };
 
 /// The code of the multihash that holds its content unhashed.
-const IDENTITY_MULTIHASH: u64 = 0x00;
+const IDENTITY_MULTIHASH: u8 = 0x00;
+/// Bytes of a secp256k1 key as a peer id holds it.
+const LENGTH: u8 = 37;
+/// What stands before the 33 bytes of a secp256k1 key in a peer id: the kind of key, and how long it is (libp2p's
+/// specification of peer ids). Written out, since libp2p unpacks the point whenever it reads or writes one.
+const SECP256K1: [u8; 4] = [0x08, 0x02, 0x12, 0x21];
 
 /// Who a peer is. `None` for a peer whose key is not secp256k1: no member has one.
 #[must_use]
@@ -22,11 +27,10 @@ pub fn identity_of(peer: &PeerId) -> Option<Identity> {
 #[must_use]
 pub fn key_of(peer: &PeerId) -> Option<MemberKey> {
     let multihash = peer.as_ref();
-    if multihash.code() != IDENTITY_MULTIHASH {
+    if multihash.code() != u64::from(IDENTITY_MULTIHASH) {
         return None;
     }
-    let key = PublicKey::try_decode_protobuf(multihash.digest()).ok()?.try_into_secp256k1().ok()?;
-    MemberKey::try_from(&key.to_bytes()[..]).ok()
+    MemberKey::try_from(multihash.digest().strip_prefix(&SECP256K1)?).ok()
 }
 
 /// The peer id of a public key in SEC1 form (33 or 65 bytes). `None` if the bytes are no point of the curve.
@@ -34,8 +38,8 @@ pub fn key_of(peer: &PeerId) -> Option<MemberKey> {
 /// An identity alone is a hash and does not lead back to a key.
 #[must_use]
 pub fn peer_of(public_key: &[u8]) -> Option<PeerId> {
-    let key = secp256k1::PublicKey::try_from_bytes(public_key).ok()?;
-    Some(PeerId::from_public_key(&PublicKey::from(key)))
+    let key = MemberKey::try_from(public_key).ok()?;
+    PeerId::from_bytes(&[&[IDENTITY_MULTIHASH, LENGTH][..], &SECP256K1, key.as_bytes()].concat()).ok()
 }
 
 /// The same key as libp2p holds it.
