@@ -6,7 +6,6 @@ use colony_protocol::{
     colony::{Expiry, RowError, RowKey, decode_process, decode_workflow},
     identity::Identity,
     model::State,
-    mutant,
 };
 use redb::{Key, ReadableTable as _, Table, WriteTransaction};
 
@@ -137,7 +136,6 @@ impl<'t> Tables<'t> {
             Edit::Entry { index, bytes } => {
                 self.log.insert(slot, *index, bytes)?;
             }
-            Edit::CutLog { .. } if mutant::is("keep-what-was-cut") => {}
             Edit::CutLog { from, to } => {
                 self.log.remove(slot, *from..=*to)?;
             }

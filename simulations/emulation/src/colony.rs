@@ -26,7 +26,7 @@ use colony_protocol::{
     },
     query::Query,
     reply::{Answer, Status},
-    ticket::{SignedTicket, Ticket},
+    ticket::{NODES_MAX, SignedTicket, Ticket},
     time::Span,
 };
 use colony_simulations::chance::Chance;
@@ -422,7 +422,9 @@ impl Colony {
         let runtime = machine.runtime();
         let now = runtime.now();
         let others = self.seats.iter().filter(|other| other.address != seat.address && other.is_open);
-        let nodes = others.flat_map(Seat::meets).map(|address| Text::cut(&address.to_string())).collect();
+        // As many as a ticket names.
+        let ways = others.flat_map(Seat::meets).take(NODES_MAX);
+        let nodes = ways.map(|address| Text::cut(&address.to_string())).collect();
         let ticket = Ticket {
             colony: colony(),
             colony_name: Name::cut("emulated"),
@@ -464,10 +466,15 @@ impl Colony {
 
     /// A way into the colony that begins with a node.
     pub fn door(&mut self, first: usize) -> Door {
-        let machine = self.client_machine();
         let mut addresses: Vec<Multiaddr> = self.seats.iter().flat_map(Seat::meets).collect();
         let places = addresses.len();
         addresses.rotate_left(first % places);
+        self.door_at(addresses)
+    }
+
+    /// A way into the colony over these addresses only.
+    pub fn door_at(&mut self, addresses: Vec<Multiaddr>) -> Door {
+        let machine = self.client_machine();
         let runtime = machine.runtime();
         let remote = Arc::new(Remote::connect(addresses, runtime.clone()));
         let client = Client::new(Arc::clone(&remote) as Arc<_>, colony(), owner(), runtime);

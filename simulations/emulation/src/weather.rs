@@ -3,6 +3,7 @@
 //! Several may be at work at once. Each counts as exercised only when it had an effect: a power cut that met no write, or a
 //! cut link over which nobody sent, proves nothing.
 
+mod last_word;
 mod succession;
 
 use std::{
@@ -15,6 +16,7 @@ use std::{
 use colony_simulations::chance::Chance;
 use tokio::time::Instant;
 
+use self::last_word::Witnesses;
 use crate::{
     colony::{Colony, RELAY, Started, Stuck, client_address},
     faults::Kind,
@@ -73,6 +75,8 @@ pub struct Weather {
     leaving: Option<usize>,
     /// A node that is off until who was sent away is back and coordinates.
     absent: Option<usize>,
+    /// Who asks old and new coordinators.
+    witnesses: Witnesses,
     broken: Vec<String>,
 }
 
@@ -90,6 +94,7 @@ impl Weather {
             suspect: None,
             leaving: None,
             absent: None,
+            witnesses: Witnesses::default(),
             broken: Vec::new(),
         }
     }
@@ -230,6 +235,7 @@ impl Weather {
                 let drift = i64::try_from(self.chance.between(0, 100_000)).unwrap_or_default() - 50_000;
                 self.wrong(colony, kind, number, Clock { offset: 0, drift });
             }
+            Kind::LastWord => self.last_word(colony).await,
             Kind::BitFlip | Kind::Membership | Kind::Succession => {
                 self.send_away(colony, kind, number).await;
             }

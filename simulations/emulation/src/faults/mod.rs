@@ -43,11 +43,13 @@ pub enum Kind {
     Succession,
     /// The relay loses its power, and with it all circuits and places; it comes back.
     Relay,
+    /// The coordinator answers somebody and is heard by no other node after that; clients ask both it and its successor.
+    LastWord,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Crash,
         Self::PowerCut,
         Self::Restart,
@@ -68,6 +70,7 @@ impl Kind {
         Self::Membership,
         Self::Succession,
         Self::Relay,
+        Self::LastWord,
     ];
 
     /// What it is called.
@@ -94,6 +97,7 @@ impl Kind {
             Self::Membership => "membership",
             Self::Succession => "succession",
             Self::Relay => "relay",
+            Self::LastWord => "last-word",
         }
     }
 

@@ -54,6 +54,8 @@ struct Hub {
     listeners: BTreeMap<SocketAddrV4, Arc<Mutex<Backlog>>>,
     /// Directions in which nothing passes.
     cuts: BTreeSet<(Ipv4Addr, Ipv4Addr)>,
+    /// Directions that take longer, and how much.
+    lags: BTreeMap<(Ipv4Addr, Ipv4Addr), Duration>,
     /// Directions in which nothing passes, for good: no fault, and nothing heals it.
     walls: BTreeSet<(Ipv4Addr, Ipv4Addr)>,
     /// Hosts that nobody can dial: what they dial themselves passes in both directions.
@@ -133,6 +135,7 @@ impl Network {
             hosts: BTreeMap::new(),
             listeners: BTreeMap::new(),
             cuts: BTreeSet::new(),
+            lags: BTreeMap::new(),
             walls: BTreeSet::new(),
             hidden: BTreeSet::new(),
             pipes: BTreeMap::new(),
@@ -176,6 +179,15 @@ impl Network {
     /// Lets nothing pass from one host to another.
     pub fn cut(&self, from: Ipv4Addr, to: Ipv4Addr) {
         self.hub().cuts.insert((from, to));
+    }
+
+    /// Lets everything from one host to another take longer, or no longer than it did.
+    pub fn lag(&self, from: Ipv4Addr, to: Ipv4Addr, by: Option<Duration>) {
+        let mut hub = self.hub();
+        match by {
+            Some(by) => hub.lags.insert((from, to), by),
+            None => hub.lags.remove(&(from, to)),
+        };
     }
 
     /// Lets nothing pass between two hosts, for good.

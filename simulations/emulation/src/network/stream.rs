@@ -102,7 +102,8 @@ impl AsyncWrite for Half {
             last.arrives += passing;
             pipe.last = last.arrives;
         } else {
-            let arrives = pipe.last.max(now + takes) + passing;
+            let lag = hub.lags.get(&(pipe.from, pipe.to)).copied().unwrap_or_default();
+            let arrives = pipe.last.max(now + takes + lag) + passing;
             pipe.last = arrives;
             pipe.chunks.push_back(Chunk { written: now, arrives, bytes: bytes[..count].to_vec(), read: 0 });
         }
