@@ -65,6 +65,16 @@ fn a_guest_hears_a_coordinator_that_was_let_in_after_it_asked_who_votes() {
 }
 
 #[test]
+fn no_second_voter_is_taken_from_a_colony_before_it_has_decided_that_the_first_is_back() {
+    emulate("--seed 358 --faults leader-isolated,bit-flip,membership");
+}
+
+#[test]
+fn what_a_coordinator_has_answered_last_is_known_to_its_successor_and_it_answers_no_more() {
+    emulate("--seed 3 --faults last-word");
+}
+
+#[test]
 fn equal_seeds_give_equal_runs_whatever_else_the_process_is_told() {
     for arguments in ["--seed 1", "--seed 7 --faults crash,split,membership", "--seed 11 --nodes 5"] {
         let first = emulate(arguments);
