@@ -147,6 +147,28 @@ impl Table {
         Err(Refusal::denied(*by, why))
     }
 
+    /// Counts the bytes of entries, if a channel and its process have room for them. Says how many entries there are.
+    fn admit_entries(&mut self, place: usize, entries: &[NewEntry]) -> Result<u64, Refusal> {
+        let bytes = entries.iter().map(|entry| entry.payload.len() as u64).sum::<u64>();
+        let total = self.bytes.saturating_add(bytes);
+        let Some(channel) = self.channels.get_mut(place) else { return Ok(0) };
+        let length = channel.entries.saturating_add(entries.len() as u64);
+        if length > ENTRIES_MAX || total > CHANNELS_BYTES_MAX {
+            return Err(Refusal::Busy(Text::cut(&format!(
+                "channel log is full: {ENTRIES_MAX} entries, and {CHANNELS_BYTES_MAX} bytes for all of a process"
+            ))));
+        }
+        channel.bytes = channel.bytes.saturating_add(bytes);
+        self.bytes = total;
+        Ok(channel.entries)
+    }
+
+    fn lengthen(&mut self, place: usize, length: u64) {
+        if let Some(channel) = self.channels.get_mut(place) {
+            channel.entries = length;
+        }
+    }
+
     /// The moment up to which saying `count` things is paid for, if that is soon enough.
     fn pay(&self, count: usize, now: Timestamp) -> Result<Timestamp, Refusal> {
         let cost = (count as u64).saturating_mul(REFILL);
@@ -176,52 +198,33 @@ impl Colony {
         // A message costs what it is: one, however many pieces it has.
         let count = if piece.is_some_and(|piece| piece.index > 0) { 0 } else { ask.entries.len() };
         let paid_until = table.pay(count, now)?;
-        let bytes = ask.entries.iter().map(|entry| entry.payload.len() as u64).sum::<u64>();
-        let total = table.bytes.saturating_add(bytes);
         let number = ask.process.number();
         if !self.channels.tables.contains_key(&number) && self.channels.tables.len() >= TABLES_MAX {
             return Err(Refusal::Busy(Text::cut("the colony has as many channels as it can hold")));
         }
-        let Some(channel) = table.channels.get_mut(place) else { return Ok(Reply::Appended(0)) };
-        let first = channel.entries;
-        let length = first.saturating_add(ask.entries.len() as u64);
-        if length > ENTRIES_MAX || total > CHANNELS_BYTES_MAX {
-            return Err(Refusal::Busy(Text::cut(&format!(
-                "channel log is full: {ENTRIES_MAX} entries, and {CHANNELS_BYTES_MAX} bytes for all of a process"
-            ))));
-        }
-        channel.bytes = channel.bytes.saturating_add(bytes);
-        table.bytes = total;
+        let first = table.admit_entries(place, &ask.entries)?;
         table.paid_until = paid_until;
         let channel = u32::try_from(place).unwrap_or(u32::MAX);
-        let begun = piece.map(|piece| table.take_piece(by, channel, piece, now)).transpose()?;
-        out.touch(RowKey::Channels(number));
-        let entry = |place, said: &NewEntry, before| Entry {
-            place,
-            sender: *by,
-            token,
-            at: now,
-            said: settled(said),
-            before,
+        let before = piece.map(|piece| table.take_piece(by, channel, piece, now)).transpose()?;
+        let under_way = piece.filter(|piece| !piece.last).zip(before);
+        let (kept_in, from, before) = match under_way {
+            Some((piece, Before { message, .. })) => {
+                (ChannelEnds::pieces(message), u64::from(piece.index), None)
+            }
+            None => (channel, first, before),
         };
-        if let (Some(Piece { index, last: false, .. }), Some(Before { message, .. }), Some(said)) =
-            (piece, begun, ask.entries.first())
-        {
-            self.channels.tables.insert(number, table);
-            let place = u64::from(index);
-            let key = RowKey::ChannelEntry(number, ChannelEnds::pieces(message), place);
-            out.keep(key, encode_entry(&entry(place, said, None)));
-            return Ok(Reply::Appended(first));
+        for (place, said) in (from..).zip(&ask.entries) {
+            let entry = Entry { place, sender: *by, token, at: now, said: settled(said), before };
+            out.keep(RowKey::ChannelEntry(number, kept_in, place), encode_entry(&entry));
         }
-        if let Some(channel) = table.channels.get_mut(place) {
-            channel.entries = length;
+        let mut length = first;
+        if under_way.is_none() {
+            length = first.saturating_add(ask.entries.len() as u64);
+            table.lengthen(place, length);
+            out.event(Event::Channel { process: ask.process });
         }
         self.channels.tables.insert(number, table);
-        for (place, said) in (first..).zip(&ask.entries) {
-            let key = RowKey::ChannelEntry(number, channel, place);
-            out.keep(key, encode_entry(&entry(place, said, begun)));
-        }
-        out.event(Event::Channel { process: ask.process });
+        out.touch(RowKey::Channels(number));
         Ok(Reply::Appended(length))
     }
 
