@@ -20,6 +20,8 @@ pub(crate) enum SimVerb {
     Compare(SimCompareArgs),
     /// Print a scenario that ships, to begin one's own with
     Print(SimPrintArgs),
+    /// Run a scenario with whole nodes, too, and say how far apart the two are
+    Validate(SimValidateArgs),
     /// Write a scenario for another simulator
     Export(SimExportArgs),
 }
@@ -85,6 +87,24 @@ pub(crate) struct SimPrintArgs {
     /// Its name, as `colony sim ls` has it
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
+}
+
+/// `colony sim validate`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct SimValidateArgs {
+    /// What is run.
+    #[command(flatten)]
+    pub(crate) scenario: SimScenario,
+    /// The emulator of whole nodes: cargo build --release --manifest-path simulations/emulation/Cargo.toml
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "simulations/emulation/target/release/colony-emulation"
+    )]
+    pub(crate) emulator: PathBuf,
+    /// Run both with each of these seeds, from the first up to and without the last
+    #[arg(long, value_name = "A..B", value_parser = sweep::range, default_value = "1..4")]
+    pub(crate) seeds: (u64, u64),
 }
 
 /// `colony sim export`.

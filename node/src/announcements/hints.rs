@@ -53,6 +53,12 @@ impl Hints {
         Self { post: Some(post), ..self }
     }
 
+    /// What is heard, for who measures it.
+    #[must_use]
+    pub fn newest(&self) -> watch::Receiver<Newest> {
+        self.newest.clone()
+    }
+
     /// The same, which without a call ask after `least` to twice that.
     #[must_use]
     pub fn with_poll(self, least: Duration) -> Self {

@@ -18,6 +18,7 @@ mod recruits;
 mod replacement;
 mod report;
 mod run;
+mod scenario;
 mod trace;
 mod visitor;
 mod weather;
@@ -50,6 +51,9 @@ struct Args {
     /// What goes wrong, separated by commas; drawn from the seed if not given. `none` for a quiet run
     #[arg(long, value_name = "LIST")]
     faults: Option<String>,
+    /// Run this scenario of the laboratory instead, and print its metrics as JSON
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<std::path::PathBuf>,
     /// Show what happened, and when
     #[arg(long)]
     trace: bool,
@@ -91,6 +95,9 @@ fn main() -> ExitCode {
     let args = Args::parse();
     if let Some(names) = &args.mutants {
         return hunt::mutants(&args, names);
+    }
+    if let Some(file) = &args.scenario {
+        return scenario::print(file, args.seed);
     }
     match args.seeds {
         Some(Seeds(first, end)) => report::many(&args, first..end),

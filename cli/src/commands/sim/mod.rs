@@ -1,6 +1,7 @@
 //! `colony sim`: the laboratory. Reads a scenario, runs it, shows results; what a run is stands in `colony_simulations`.
 
 mod export;
+mod validate;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
@@ -38,6 +39,7 @@ pub(super) async fn run(app: &App, verb: SimVerb) -> Result<Exit, Failure> {
         SimVerb::Show(args) => show(app, &args),
         SimVerb::Compare(args) => compare(app, &args),
         SimVerb::Print(args) => print(&args),
+        SimVerb::Validate(args) => validate::run(app, &args),
         SimVerb::Export(args) => export::run(&args),
     }
 }
