@@ -92,7 +92,8 @@ pub fn misfits(plan: &Plan) -> Vec<String> {
         no(nodes.churn.is_some(), "`churn`");
         no(nodes.contacts.is_some(), "`contacts`");
         no(nodes.clock.offset.0 > 0 || nodes.clock.drift_ppm > 0, "`clock`");
-        no(nodes.disk.slow_share.0 > 0, "`disk.slow_share`: write 0");
+        let stores = matches!(nodes.class, Class::Voter | Class::Observer);
+        no(stores && nodes.disk.slow_share.0 > 0, "`disk.slow_share`: write 0");
         no(nodes.class == Class::Executor && nodes.parallel != 1, "`parallel`");
     }
     for work in &scenario.work {

@@ -83,7 +83,7 @@ async fn act(plan: &Plan) -> Result<Seen, Stuck> {
     };
     let voters = of(Class::Voter);
     let nodes = voters + of(Class::Observer);
-    let mut colony = Colony::new(nodes, network, trace, timing(plan), LOG_KEPT, chance.split());
+    let mut colony = Colony::new((nodes, 0), network, trace, timing(plan), LOG_KEPT, chance.split());
     let groups = plan.scenario.nodes.iter().filter(|nodes| nodes.class == Class::Voter);
     let disks = groups.flat_map(|nodes| vec![nodes.disk.fsync.0; check::count(nodes) as usize]);
     for (seat, fsync) in colony.seats.iter().zip(disks) {
