@@ -28,9 +28,7 @@ fn pandas_reads_the_results_and_finds_what_the_summary_says() {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path().join("run");
     let mut source = library::source("internet").unwrap().unwrap();
-    for (key, value) in [("nodes.executors.count", "50"), ("stop.after", "1m")] {
-        source.set(key, value).unwrap();
-    }
+    source.set(&[("nodes.executors.count", "50"), ("stop.after", "1m")]).unwrap();
     let plans = sweep::plans(&source, Some((7, 8))).unwrap();
     series::run(&source, plans, &place, &|_| true, &|| 0).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("notebook/explore.py");

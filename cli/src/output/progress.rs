@@ -56,7 +56,16 @@ pub(crate) struct Bar {
 impl Bar {
     /// An empty one.
     pub(crate) fn start(length: u64, what: &'static str) -> Self {
-        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}").ok();
+        Self::like("{bar:40} {pos}/{len} {msg}", length, what)
+    }
+
+    /// An empty one of a hundred percent, in so many steps.
+    pub(crate) fn percent(steps: u64) -> Self {
+        Self::like("{bar:40} {percent:>3} % {msg}", steps, "")
+    }
+
+    fn like(template: &str, length: u64, what: &'static str) -> Self {
+        let style = ProgressStyle::with_template(template).ok();
         let bar = match style.filter(|_| is_watched()) {
             Some(style) => ProgressBar::new(length).with_style(style).with_message(what),
             None => ProgressBar::hidden(),

@@ -56,12 +56,12 @@ fn source(args: &SimScenario) -> Result<Source, Failure> {
         }
         _ => unreadable(error),
     })?;
-    for setting in &args.set {
-        let (key, text) = setting
-            .split_once('=')
-            .ok_or_else(|| Failure::usage(format!("`{setting}` sets nothing: write KEY=VALUE")))?;
-        source.set(key, text).map_err(|why| Failure::usage(format!("--set {setting}: {why}")))?;
-    }
+    let settings = args.set.iter().map(|setting| {
+        let none = || Failure::usage(format!("`{setting}` sets nothing: write KEY=VALUE"));
+        setting.split_once('=').ok_or_else(none)
+    });
+    let settings: Vec<(&str, &str)> = settings.collect::<Result<_, _>>()?;
+    source.set(&settings).map_err(|why| Failure::usage(format!("--set {why}")))?;
     Ok(source)
 }
 
@@ -99,7 +99,7 @@ async fn simulate(app: &App, args: SimRunArgs) -> Result<Exit, Failure> {
     let seeds = args.seeds.or_else(|| args.seed.map(|seed| (seed, seed.saturating_add(1))));
     let plans = sweep::plans(&source, seeds).map_err(unreadable)?;
     let place = args.out.unwrap_or_else(|| default_place(&plans));
-    let bar = Arc::new(Bar::start(PARTS, ""));
+    let bar = Arc::new(Bar::percent(PARTS));
     let stop = crate::stop::on_signals(&app.runtime)?;
     let (done, over) = oneshot::channel();
     let (shown, runtime) = (Arc::clone(&bar), app.runtime.clone());

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize as _;
 
-use super::Scenario;
+use super::{Scenario, sweep};
 
 /// Largest scenario file: more is no scenario.
 const BYTES_MAX: u64 = 1 << 20;
@@ -56,6 +56,14 @@ impl ScenarioError {
         match self {
             Self::Text { hint, .. } => hint.as_deref(),
             _ => None,
+        }
+    }
+
+    /// What is wrong, without where.
+    pub(crate) fn what(&self) -> String {
+        match self {
+            Self::Text { what, .. } => what.lines().next().unwrap_or_default().to_owned(),
+            other => other.to_string(),
         }
     }
 }
@@ -112,18 +120,40 @@ impl Source {
         Ok(Self { name, beside, text, table })
     }
 
-    /// Changes a key: in the table, and in the text that is kept with the results.
+    /// Changes keys: in the table, and in the text that is kept with the results.
     ///
     /// # Errors
-    /// Why the key or the value is none.
-    pub fn set(&mut self, key: &str, text: &str) -> Result<(), String> {
+    /// Which of the settings (as `KEY=VALUE`) is none, why, and what to write instead.
+    pub fn set(&mut self, settings: &[(&str, &str)]) -> Result<(), String> {
+        let table = settings.iter().try_fold(self.table.clone(), Self::changed)?;
+        if let Err(error) = self.scenario(table.clone()) {
+            // One may need another: it is the first without which all others make a scenario.
+            let wrong = settings.iter().enumerate().find(|(place, _)| {
+                let others = settings.iter().enumerate().filter(|(other, _)| other != place);
+                let others = others.map(|(_, setting)| setting).try_fold(self.table.clone(), Self::changed);
+                others.is_ok_and(|others| self.scenario(others).is_ok())
+            });
+            let told = wrong.map(|(_, (key, text))| format!("{key}={text}: ")).unwrap_or_default();
+            let before = wrong.and_then(|(_, (key, _))| sweep::get(&self.table, key));
+            let fix = match (error.hint(), before) {
+                (Some(hint), _) => hint.to_owned(),
+                (None, Some(before)) => format!("the scenario has {before}: write a value of that kind"),
+                (None, None) => "write a value as SCENARIOS.md has it".to_owned(),
+            };
+            return Err(format!("{told}{}; {fix}", error.what()));
+        }
+        self.table = table;
+        self.text = toml::to_string(&self.table).map_err(|error| error.to_string())?;
+        Ok(())
+    }
+
+    fn changed(mut table: toml::Table, (key, text): &(&str, &str)) -> Result<toml::Table, String> {
         // A word without quotes is a word.
         let parsed: Result<toml::Table, _> = toml::from_str(&format!("value = {text}"));
         let value = parsed.ok().and_then(|mut table| table.remove("value"));
-        let value = value.unwrap_or_else(|| toml::Value::String(text.to_owned()));
-        super::sweep::set(&mut self.table, key, value)?;
-        self.text = toml::to_string(&self.table).map_err(|error| error.to_string())?;
-        Ok(())
+        let value = value.unwrap_or_else(|| toml::Value::String((*text).to_owned()));
+        sweep::set(&mut table, key, value).map_err(|why| format!("{key}={text}: {why}"))?;
+        Ok(table)
     }
 
     /// The scenario in a table that was changed.
@@ -186,6 +216,26 @@ mod tests {
         assert!(negative.contains("s.toml:3") && negative.contains("negative"), "{negative}");
         let share = error("name = \"x\"\n[network]\njitter = 1.5\n[stop]\nafter = \"1m\"\n").to_string();
         assert!(share.contains("from 0 to 1"), "{share}");
+    }
+
+    #[test]
+    fn a_setting_that_is_none_is_named_with_what_to_write() {
+        let text = "name = \"x\"\n[stop]\nafter = \"1m\"\n[[nodes]]\nclass = \"executor\"\ncount = 2\n";
+        let source = Source::new("s.toml".to_owned(), PathBuf::new(), text.to_owned()).unwrap();
+        let set = |settings: &[(&str, &str)]| source.clone().set(settings);
+        set(&[("nodes.executors.churn.up", "1h"), ("nodes.executors.churn.model", "poisson")]).unwrap();
+        for (settings, parts) in [
+            (
+                &[("seed", "3"), ("nodes.executors.count", "many")][..],
+                ["nodes.executors.count=many: ", "has 2"],
+            ),
+            (&[("stop.after", "soon")], ["stop.after=soon: ", "has \"1m\""]),
+            (&[("network.latncy", "lan")], ["network.latncy=lan: ", "did you mean `latency`?"]),
+            (&[("nodes.voters.count", "3")], ["nodes.voters.count=3: ", "nothing called `voters`"]),
+        ] {
+            let error = set(settings).unwrap_err();
+            assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+        }
     }
 
     #[test]

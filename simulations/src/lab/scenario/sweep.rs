@@ -62,7 +62,11 @@ pub fn plans(source: &Source, seeds: Option<(u64, u64)>) -> Result<Vec<Plan>, Sc
                 senseless(&format!("sweep.{key}"), why, "write the path of a key".to_owned())
             })?;
         }
-        let mut scenario = source.scenario(table)?;
+        let swept: Vec<String> = point.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        let mut scenario = source.scenario(table).map_err(|error| {
+            let what = format!("leads to `{}`: {}", swept.join("`, `"), error.what());
+            senseless("sweep", what, "write values of the kind that the scenario has".to_owned())
+        })?;
         check::complete(&mut scenario);
         let files = files::load(&scenario, &source.name, &source.beside)?;
         check::check(&scenario, &source.name, &files.matrix)?;
@@ -137,6 +141,23 @@ pub fn set(table: &mut toml::Table, path: &str, value: toml::Value) -> Result<()
     Ok(())
 }
 
+/// The value at a path, if there is one.
+pub(super) fn get<'a>(table: &'a toml::Table, path: &str) -> Option<&'a toml::Value> {
+    let mut keys = path.split('.');
+    let mut here = table.get(keys.next()?)?;
+    for key in keys {
+        here = match here {
+            toml::Value::Table(table) => table.get(key)?,
+            toml::Value::Array(items) => {
+                let called = items.iter().enumerate().find(|(place, item)| is_called(item, *place, key));
+                called.map(|(_, item)| item)?
+            }
+            _ => return None,
+        };
+    }
+    Some(here)
+}
+
 fn is_called(item: &toml::Value, place: usize, wanted: &str) -> bool {
     let text = |key: &str| item.get(key).and_then(toml::Value::as_str);
     wanted == place.to_string()
@@ -190,6 +211,10 @@ mod tests {
                 ["timeline[0].group", "`voters`"],
             ),
             ("[sweep]\nseed = []", ["sweep.seed", "write a list"]),
+            (
+                "[sweep]\n\"nodes.voters.count\" = [1, true]",
+                ["`sweep` leads to", "nodes.voters.count = true"],
+            ),
             ("[sweep]\n\"nodes.none.count\" = [1]", ["sweep.nodes.none.count", "nothing called `none`"]),
             ("[network]\nlatency = \"far.csv\"", ["network.latency", "`internet`"]),
         ] {

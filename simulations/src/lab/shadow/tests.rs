@@ -16,7 +16,7 @@ const HOST: [&str; 5] = ["network_node_id", "ip_addr", "bandwidth_up", "bandwidt
 
 fn exported(name: &str, set: &[(&str, &str)]) -> Result<Export, ExportError> {
     let mut source = library::source(name).unwrap().unwrap();
-    set.iter().for_each(|(key, value)| source.set(key, value).unwrap());
+    source.set(set).unwrap();
     let plan = sweep::plans(&source, None).unwrap().remove(0);
     export(&plan, "/usr/local/bin/colony")
 }
