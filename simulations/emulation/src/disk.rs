@@ -105,6 +105,12 @@ impl Disk {
         self.platter().takes = takes;
     }
 
+    /// Syncs so far.
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.platter().syncs
+    }
+
     /// Lets the power go after so many more changes.
     pub fn arm(&self, changes: u64) {
         self.platter().cut_in = Some(changes);

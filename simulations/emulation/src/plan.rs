@@ -42,6 +42,7 @@ impl Plan {
             latency: Duration::from_millis(latency),
             jitter: Duration::from_millis(chance.between(0, latency)),
             bandwidth: chance.between(1_000, 100_000),
+            nearest: false,
         };
         let log_kept = if chance.below(4) == 0 { 100 } else { LOG_KEPT };
         let count = chance.between(2, 4);

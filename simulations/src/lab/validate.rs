@@ -31,24 +31,27 @@ const fn bound(metric: &'static str, share: f64, least: f64) -> Bound {
     Bound { metric, share, least }
 }
 
-/// What is compared. Promises are compared exactly; counts of what was asked for differ by the luck of arrivals; times by
-/// what the laboratory does not model (signatures and framing take bytes, a stream's first message a handshake).
-pub const BOUNDS: [Bound; 15] = [
+/// What is compared. Promises are compared exactly. Medians may be a tenth to a quarter apart: both are means of a few
+/// seeds, and the laboratory models neither signatures nor framing nor the engine's own looks at what is due. Counts
+/// differ by the luck of arrivals. The 99th percentile of some hundred requests is the luck of one or two, above all of
+/// those that a succession struck.
+pub const BOUNDS: [Bound; 16] = [
     bound("lost", 0.0, 0.0),
     bound("unfinished", 0.0, 0.0),
+    bound("re_executions", 0.0, 1.0),
     bound("processes", 0.15, 5.0),
     bound("succeeded", 0.15, 5.0),
-    bound("acknowledgement_p50", 0.30, 1.0),
-    bound("acknowledgement_p99", 0.50, 5.0),
-    bound("wait_p50", 0.40, 2.0),
-    bound("wait_p99", 0.60, 20.0),
-    bound("turnaround_p50", 0.40, 3.0),
-    bound("turnaround_p99", 0.60, 25.0),
-    bound("asks", 0.40, 10.0),
-    bound("announcements", 0.60, 10.0),
-    bound("propagation_p50", 0.50, 5.0),
-    bound("election_p50", 0.40, 100.0),
-    bound("unavailability", 0.40, 0.5),
+    bound("acknowledgement_p50", 0.10, 0.5),
+    bound("acknowledgement_p99", 0.50, 2.0),
+    bound("wait_p50", 0.25, 0.5),
+    bound("in_colony_p50", 0.15, 0.5),
+    bound("in_colony_p99", 0.60, 2.0),
+    bound("asks", 0.15, 10.0),
+    bound("announcements", 0.25, 3.0),
+    bound("propagation_p50", 0.10, 0.5),
+    bound("entries", 0.20, 10.0),
+    bound("election_p50", 0.15, 50.0),
+    bound("unavailability", 0.15, 0.2),
 ];
 
 /// One metric on both.
@@ -173,14 +176,14 @@ mod tests {
 
     #[test]
     fn what_is_further_apart_than_its_bound_is_told() {
-        let laboratory = BTreeMap::from([("lost", 0.0), ("acknowledgement_p50", 10.0), ("asks", 100.0)]);
+        let laboratory = BTreeMap::from([("lost", 0.0), ("acknowledgement_p50", 11.0), ("asks", 100.0)]);
         let other = |name: &str, value: f64| (name.to_owned(), value);
         let nodes =
             BTreeMap::from([other("lost", 1.0), other("acknowledgement_p50", 12.0), other("asks", 30.0)]);
         let rows = compare(&laboratory, &nodes);
         let holds: Vec<_> = rows.iter().map(|row| (row.metric, row.holds)).collect();
         assert_eq!(holds, [("lost", false), ("acknowledgement_p50", true), ("asks", false)]);
-        assert!(table(&rows).contains("| `asks` | requests | 100.000 | 30.000 | 70 % | 40 % | **no** |"));
+        assert!(table(&rows).contains("| `asks` | requests | 100.000 | 30.000 | 70 % | 15 % | **no** |"));
     }
 
     #[test]

@@ -43,6 +43,20 @@ pub struct Distance {
     pub jitter: Duration,
     /// Bytes that pass in a millisecond.
     pub bandwidth: u64,
+    /// Whether things arrive at the nearest millisecond instead of the next: the clock knows nothing shorter, and the next
+    /// one makes every way half a millisecond longer than it is.
+    pub nearest: bool,
+}
+
+impl Distance {
+    /// When something that is exact to a microsecond arrives, by a clock that shows `now`.
+    fn arrival(&self, now: Instant, exact: Instant) -> Instant {
+        if !self.nearest {
+            return exact;
+        }
+        let whole = (exact.saturating_duration_since(now) + Duration::from_micros(500)).as_millis();
+        now + Duration::from_millis(u64::try_from(whole).unwrap_or(u64::MAX))
+    }
 }
 
 struct Hub {
@@ -240,6 +254,7 @@ impl Hub {
 
     /// Something will arrive in a pipe.
     fn expect(&mut self, at: Instant, pipe: u64) {
+        let at = self.distance.arrival(Instant::now(), at);
         let is_sooner = self.arrivals.first().is_none_or(|(first, _)| at < *first);
         self.arrivals.insert((at, pipe));
         if is_sooner && let Some(postman) = self.postman.take() {

@@ -31,14 +31,16 @@ impl Half {
     /// Gives what has arrived; else whoever asks is woken when something has.
     fn take(&self, context: &Context<'_>, out: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut hub = self.network.hub();
+        let distance = hub.distance;
         let Some(pipe) = hub.pipes.get_mut(&self.reads) else { return Poll::Ready(Err(reset())) };
         if pipe.broken {
             return Poll::Ready(Err(reset()));
         }
         let now = Instant::now();
+        let has_come = |at: Instant| distance.arrival(now, at) <= now;
         let has_come = match pipe.chunks.front() {
-            Some(chunk) => chunk.arrives <= now,
-            None => pipe.ended && pipe.last <= now,
+            Some(chunk) => has_come(chunk.arrives),
+            None => pipe.ended && has_come(pipe.last),
         };
         let (from, to) = (pipe.from, pipe.to);
         if !has_come || !hub.passes(from, to) {

@@ -29,11 +29,14 @@ use colony_simulations::{
     chance::Chance,
     lab::scenario::{Class, check, sweep::Plan},
 };
+use libp2p::multiaddr::Protocol;
 use tokio_util::sync::CancellationToken;
 
 use super::sums::Words;
 use crate::colony::{Colony, Stuck, colony, owner};
 
+/// Where executors listen.
+const PORT: u16 = 4001;
 /// All wake within this time, as in the laboratory.
 const WAKING: u64 = 5_000_000;
 /// Before an executor whose call has failed begins anew.
@@ -84,7 +87,11 @@ fn refused(what: &'static str) -> impl Fn(String) -> Stuck {
 
 impl Cast {
     /// Lets everybody in, and wakes the executors.
-    pub(super) async fn assemble(plan: &Plan, colony: &mut Colony, chance: &mut Chance) -> Result<Self, Stuck> {
+    pub(super) async fn assemble(
+        plan: &Plan,
+        colony: &mut Colony,
+        chance: &mut Chance,
+    ) -> Result<Self, Stuck> {
         let probe = colony.door(0).client;
         let told = delegate(&probe, &owner(), probe.runtime().now()).await;
         told.map_err(|error| refused("letting the voters speak")(error.to_string()))?;
@@ -128,11 +135,16 @@ impl Cast {
         let machine = all.client_machine();
         let bootstrap: Vec<Multiaddr> = all.seats.iter().map(|seat| seat.listens()).collect();
         let nodes = all.seats.iter().filter_map(|seat| Some((seat.peer()?, vec![seat.listens()])));
-        let discovery = Settings { bootstrap: bootstrap.clone(), lab: true, guest: true, ..Settings::default() };
-        let config = EndpointConfig { key: key.clone(), listen: Vec::new(), discovery };
+        let discovery =
+            Settings { bootstrap: bootstrap.clone(), lab: true, guest: true, ..Settings::default() };
+        // As the shipped executor: it can be dialled, tells the colony where, and hears others like it.
+        let listen = vec![Multiaddr::from(machine.address()).with(Protocol::Tcp(PORT))];
+        let config = EndpointConfig { key: key.clone(), listen, discovery };
         let endpoint = Endpoint::start(config, machine.runtime()).await;
         let endpoint = endpoint.map_err(|error| refused("an executor's endpoint")(error.to_string()))?;
         endpoint.learn(&colony(), bootstrap.clone());
+        endpoint.be_met(colony(), key.clone());
+        endpoint.spread(&colony()).await;
         let mut doors = bootstrap;
         let places = doors.len().max(1);
         doors.rotate_left(chance.below(places as u64) as usize);
@@ -172,7 +184,7 @@ impl Life {
                     }
                 }
             });
-            let executor = NoopExecutor::new(client, 1).with_hints(hints);
+            let executor = NoopExecutor::new(client, 1).with_hints(hints).closing_aside();
             if executor.run(stop.clone()).await.is_err() {
                 runtime.sleep(AGAIN).await;
             }

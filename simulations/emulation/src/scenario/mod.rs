@@ -14,6 +14,7 @@ use colony_node::{consensus::Timing, node::LOG_KEPT};
 use colony_simulations::{
     chance::Chance,
     lab::{
+        engine::COMMIT_SYNCS,
         scenario::{Class, Patience, check, read::Source, sweep, sweep::Plan},
         validate,
     },
@@ -22,7 +23,7 @@ use colony_simulations::{
 use crate::{
     colony::{Colony, Stuck},
     entropy,
-    network::{Distance, Network},
+    network::{Distance, Network, Postman},
     trace::Trace,
 };
 use sums::Seen;
@@ -46,7 +47,8 @@ pub fn print(file: &Path, seed: u64) -> ExitCode {
 
 fn measure(file: &Path, seed: u64) -> Result<serde_json::Value, String> {
     let source = Source::open(file).map_err(|error| error.to_string())?;
-    let plans = sweep::plans(&source, Some((seed, seed.saturating_add(1)))).map_err(|error| error.to_string())?;
+    let plans =
+        sweep::plans(&source, Some((seed, seed.saturating_add(1)))).map_err(|error| error.to_string())?;
     let [plan] = plans.as_slice() else { return Err("a sweep cannot be played: set its keys".to_owned()) };
     let misfits = validate::misfits(plan);
     if !misfits.is_empty() {
@@ -77,6 +79,7 @@ async fn act(plan: &Plan) -> Result<Seen, Stuck> {
     let mut chance = Chance::new(plan.seed ^ 0x7363_656e_6172_696f);
     let trace = Trace::new(false);
     let network = Network::new(trace.clone(), chance.split(), distance(plan));
+    tokio::spawn(Postman::of(network.clone()));
     let of = |class: Class| {
         let groups = plan.scenario.nodes.iter().filter(move |nodes| nodes.class == class);
         groups.map(check::count).sum::<u32>() as usize
@@ -87,7 +90,8 @@ async fn act(plan: &Plan) -> Result<Seen, Stuck> {
     let groups = plan.scenario.nodes.iter().filter(|nodes| nodes.class == Class::Voter);
     let disks = groups.flat_map(|nodes| vec![nodes.disk.fsync.0; check::count(nodes) as usize]);
     for (seat, fsync) in colony.seats.iter().zip(disks) {
-        seat.disk.set_sync_takes(Duration::from_micros(fsync));
+        // A disk here makes who writes wait once for each commit, however many syncs it is.
+        seat.disk.set_sync_takes(Duration::from_micros(fsync * COMMIT_SYNCS));
     }
     colony.found(voters).await?;
     let cast = cast::Cast::assemble(plan, &mut colony, &mut chance).await?;
@@ -98,12 +102,14 @@ async fn act(plan: &Plan) -> Result<Seen, Stuck> {
 fn distance(plan: &Plan) -> Distance {
     let one_way = plan.files.matrix.one_way(0, 0);
     let jitter = plan.scenario.network.jitter.value();
-    let slowest = plan.scenario.nodes.iter().map(|nodes| nodes.up.0.min(nodes.down.0)).min().unwrap_or(100_000);
+    let slowest =
+        plan.scenario.nodes.iter().map(|nodes| nodes.up.0.min(nodes.down.0)).min().unwrap_or(100_000);
     Distance {
         latency: Duration::from_micros(one_way),
         // Even up to twice the mean, where the laboratory's is exponential.
         jitter: Duration::from_micros((one_way as f64 * jitter * 2.0) as u64),
         bandwidth: slowest / 8,
+        nearest: true,
     }
 }
 

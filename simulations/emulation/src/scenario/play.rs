@@ -31,13 +31,19 @@ const LOOK: Duration = Duration::from_millis(2);
 const ENDED: Duration = Duration::from_millis(250);
 
 /// Plays the scenario to its end.
-pub(super) async fn play(plan: &Plan, colony: &mut Colony, cast: Cast, chance: &mut Chance) -> Result<Seen, Stuck> {
+pub(super) async fn play(
+    plan: &Plan,
+    colony: &mut Colony,
+    cast: Cast,
+    chance: &mut Chance,
+) -> Result<Seen, Stuck> {
     let begin = Instant::now();
     let seen = Seen::new(cast.words.clone());
-    let entries = applied(colony);
+    let (entries, syncs) = (applied(colony), syncs(colony));
     let (stop, mut arrivals) = (plan.scenario.stop, Vec::new());
     for work in &plan.scenario.work {
-        let stream = arrive(work.clone(), stop.after, begin, cast.submitters.clone(), seen.clone(), chance.split());
+        let stream =
+            arrive(work.clone(), stop.after, begin, cast.submitters.clone(), seen.clone(), chance.split());
         arrivals.push(tokio::spawn(stream));
     }
     let mut deaths: Vec<(Time, Duration)> = plan
@@ -66,9 +72,15 @@ pub(super) async fn play(plan: &Plan, colony: &mut Colony, cast: Cast, chance: &
     seen.count("asks", cast.asks.load(Ordering::Relaxed).saturating_sub(asks));
     seen.count("announcements", cast.words.count().saturating_sub(words));
     seen.count("entries", applied(colony).saturating_sub(entries));
+    seen.count("syncs", self::syncs(colony).saturating_sub(syncs));
     look_back(&cast, &seen).await?;
     cast.stop.cancel();
     Ok(seen)
+}
+
+/// Syncs of the disk of the busiest node.
+fn syncs(colony: &Colony) -> u64 {
+    colony.seats.iter().map(|seat| seat.disk.syncs()).max().unwrap_or_default()
 }
 
 fn applied(colony: &Colony) -> u64 {

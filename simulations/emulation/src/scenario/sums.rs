@@ -93,12 +93,12 @@ impl Seen {
     pub(super) fn metrics(&self) -> Value {
         let inner = lock(&self.inner);
         let ms = |histogram: &Histogram, per_mille| histogram.quantile(per_mille) as f64 / 1e3;
-        let mut asked = BTreeMap::new();
-        let (mut acknowledgement, mut wait, mut turnaround) =
+        let mut acknowledged = BTreeSet::new();
+        let (mut acknowledgement, mut wait, mut in_colony) =
             (Histogram::default(), Histogram::default(), Histogram::default());
         for one in &inner.submitted {
             acknowledgement.add(one.acknowledged.since(one.asked).as_micros());
-            asked.extend(one.ids.iter().map(|id| (id.number(), one.asked)));
+            acknowledged.extend(one.ids.iter().map(|id| id.number()));
         }
         let (mut succeeded, mut unfinished, mut grants, mut known) = (0_u64, 0_u64, 0_u64, BTreeSet::new());
         for process in &inner.ended {
@@ -109,11 +109,11 @@ impl Seen {
             if let Some(started) = process.started_at {
                 wait.add(started.since(process.submitted_at).as_micros());
             }
-            if let (Some(ended), Some(asked)) = (process.ended_at, asked.get(&process.number())) {
-                turnaround.add(ended.since(*asked).as_micros());
+            if let Some(ended) = process.ended_at {
+                in_colony.add(ended.since(process.submitted_at).as_micros());
             }
         }
-        let lost = asked.keys().filter(|number| !known.contains(number)).count();
+        let lost = acknowledged.iter().filter(|number| !known.contains(number)).count();
         let mut propagation = Histogram::default();
         lock(&self.words.0).took.iter().for_each(|(_, took)| propagation.add(*took));
         let count = |name: &str| inner.counts.get(name).copied().unwrap_or_default();
@@ -124,15 +124,15 @@ impl Seen {
         put("unfinished", unfinished as f64);
         put("lost", lost as f64);
         put("re_executions", grants.saturating_sub(inner.ended.len() as u64) as f64);
-        for name in ["given_up", "asks", "announcements", "entries"] {
+        for name in ["given_up", "asks", "announcements", "entries", "syncs"] {
             put(name, count(name) as f64);
         }
         put("acknowledgement_p50", ms(&acknowledgement, 500));
         put("acknowledgement_p99", ms(&acknowledgement, 990));
         put("wait_p50", ms(&wait, 500));
         put("wait_p99", ms(&wait, 990));
-        put("turnaround_p50", ms(&turnaround, 500));
-        put("turnaround_p99", ms(&turnaround, 990));
+        put("in_colony_p50", ms(&in_colony, 500));
+        put("in_colony_p99", ms(&in_colony, 990));
         if propagation.count() > 0 {
             put("propagation_p50", ms(&propagation, 500));
             put("propagation_p99", ms(&propagation, 990));

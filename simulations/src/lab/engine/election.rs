@@ -2,10 +2,13 @@
 //!
 //! Heartbeats are not simulated one by one: while a coordinator and its voters hear each other they change nothing. When
 //! something changes about who hears whom ([`World::stir`]), each voter that hears no coordinator gets the patience it
-//! would have, counted from a heartbeat it may last have heard. Votes are messages with delays and disk writes; who
+//! would have, counted from a heartbeat it may last have heard, and up to the next time at which the shipped consensus
+//! engine looks ([`tick`]). Votes are messages with delays and disk writes; who
 //! lacks an entry that a voter has does not get its vote; who cannot reach a quorum calls no election.
 
-use super::{Event, World, measure::What, node::Protocol};
+use colony_protocol::timing::Timing;
+
+use super::{Event, World, measure::What, node::Protocol, office::Flight};
 
 /// Bytes of a vote and of its answer.
 const VOTE: u64 = 120;
@@ -26,6 +29,11 @@ impl Voter {
     pub(super) const fn new(node: u32) -> Self {
         Self { node, voted: 1, patience: 0, armed: false }
     }
+}
+
+/// Between two looks of the shipped consensus engine at what is due: heartbeats are sent and elections called only then.
+fn tick(timing: Timing) -> u64 {
+    timing.heartbeat().as_micros() as u64 * 3 / 2
 }
 
 impl World {
@@ -103,9 +111,10 @@ impl World {
             return;
         }
         let micros = |duration: std::time::Duration| duration.as_micros() as u64;
-        let ago = self.chance.below(micros(timing.heartbeat()));
+        let ago = self.chance.below(tick(timing));
         let (low, high) = (micros(timing.election_min()), micros(timing.election_max()));
         let patience = (high + self.chance.between(low, high)).saturating_sub(ago);
+        let patience = patience + self.chance.below(tick(timing));
         if let Some(voter) = self.voter_mut(colony, voter) {
             (voter.armed, voter.patience) = (true, voter.patience + 1);
         }
@@ -114,11 +123,16 @@ impl World {
 
     /// The coordinator stopped: what it had in memory is gone.
     fn coordinator_gone(&mut self, colony: u16) {
+        let now = self.now();
         if self.office(colony).is_some_and(|office| office.lost_at.is_none()) {
             self.lose(colony);
         }
         let Some(office) = self.office_mut(colony) else { return };
-        (office.leader, office.epoch) = (None, office.epoch + 1);
+        let gone = office.leader.take();
+        office.epoch += 1;
+        if let (Some(gone), Some(flight)) = (gone, &mut office.flight) {
+            flight.interrupted(gone, now);
+        }
         let tickets = office.in_memory();
         for ticket in tickets {
             self.cut(ticket);
@@ -194,7 +208,9 @@ impl World {
         };
         let entries: Vec<bool> = (0..voters.len()).map(has).collect();
         let own = entries.get(usize::from(candidate)).copied().unwrap_or(false);
-        let mut votes = vec![self.fsync(from)];
+        // It votes for itself for good before it asks anybody.
+        let own_vote = self.commits(from, 1);
+        let mut votes = vec![own_vote];
         if let Some(voter) = self.voter_mut(colony, candidate) {
             voter.voted = term;
         }
@@ -205,12 +221,12 @@ impl World {
             let newer = entries.get(place).copied().unwrap_or(false) && !own;
             let there = self.carry(from, voter.node, VOTE, Protocol::Replication);
             let Some(there) = there.filter(|_| !newer) else { continue };
-            let written = self.fsync(voter.node);
+            let written = self.commits(voter.node, 1);
             if let Some(voter) = self.voter_mut(colony, place as u16) {
                 voter.voted = term;
             }
             if let Some(back) = self.carry(voter.node, from, VOTE, Protocol::Replication) {
-                votes.push(there + written + back);
+                votes.push(own_vote + there + written + back);
             }
         }
         votes.sort_unstable();
@@ -238,14 +254,15 @@ impl World {
         // An entry that the new coordinator has becomes final with its term; one that it lacks is gone.
         let place = usize::from(voter);
         let has = |stored: &[Option<u64>]| stored.get(place).copied().flatten().is_some_and(|at| at <= now);
-        if !office.flight.as_ref().is_some_and(|flight| has(&flight.stored)) {
-            office.flight = None;
-        }
+        let (at, voters) = (office.last_at, office.voters.len());
+        let left = office.flight.take().filter(|flight| has(&flight.stored));
+        let mut first = left.unwrap_or_else(|| Flight::blank(at, voters));
+        first.inherit();
+        office.flight = Some(first);
         let since = office.lost_at.map_or(0, |lost| now.saturating_sub(lost));
         self.measure.elections.add(since);
         self.note(What::Elected, colony, node, u64::from(term), since);
         self.replicate(colony);
-        self.propose(colony, true);
         self.stir(colony);
         self.plan_look(colony);
     }

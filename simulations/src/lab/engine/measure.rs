@@ -82,6 +82,8 @@ whats! {
 pub struct Life {
     /// When its submission was first sent.
     pub asked: u64,
+    /// When it entered, by the colony's own clock.
+    pub entered: u64,
     /// When it first reached an executor; 0 for never.
     pub assigned: u64,
     /// When it ended; 0 for not yet.
@@ -186,6 +188,8 @@ pub struct Measure {
     pub wait: Histogram,
     /// From a submission to the end of its process.
     pub turnaround: Histogram,
+    /// From a process' entry to its end, by the colony's own clock.
+    pub in_colony: Histogram,
     /// From a request for work to its answer, if it did not wait.
     pub ask_latency: Histogram,
     /// From the loss of a coordinator to the next.

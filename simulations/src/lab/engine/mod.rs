@@ -34,6 +34,7 @@ use std::sync::Arc;
 
 use colony_protocol::{time::Timestamp, timing::Timing};
 
+pub use self::office::COMMIT_SYNCS;
 use self::{
     calls::Requests,
     executor::Exec,
@@ -127,7 +128,7 @@ pub struct World {
 pub struct Progress {
     /// Virtual microseconds.
     pub now: u64,
-    /// Of at most.
+    /// Of so many, and as long as it takes for all work to end.
     pub end: u64,
     /// Events so far.
     pub events: u64,
@@ -178,7 +179,7 @@ pub fn run(plan: Arc<Plan>, progress: &mut dyn FnMut(Progress) -> bool) -> Outco
         }
         world.measure.events += 1;
         if world.measure.events.is_multiple_of(BREATH)
-            && !progress(Progress { now, end, events: world.measure.events })
+            && !progress(Progress { now, end: after.max(now), events: world.measure.events })
         {
             break;
         }

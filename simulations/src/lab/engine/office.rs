@@ -26,7 +26,7 @@ use super::{
     mesh::Mesh,
     node::Protocol,
 };
-use crate::lab::dice;
+use crate::{chance::Chance, lab::dice};
 
 /// How long who was heard may stay unrecorded, as in the shipped coordinator.
 const HEARD_DELAY: u64 = 15_000_000;
@@ -34,6 +34,9 @@ const HEARD_DELAY: u64 = 15_000_000;
 const ENTRY: u64 = 200;
 /// Bytes of a member's answer.
 const ACK: u64 = 60;
+/// Syncs of the disk for each commit of the shipped store, which commits in two phases; the emulator, whose disks count
+/// them, is asked whether that is so.
+pub const COMMIT_SYNCS: u64 = 2;
 
 /// An entry on its way.
 #[derive(Debug)]
@@ -46,6 +49,30 @@ pub(super) struct Flight {
     /// When the coordinator knows.
     known: Vec<Option<u64>>,
     bytes: u64,
+    /// The first of its term: everybody writes down first that it follows this coordinator.
+    opens: bool,
+}
+
+impl Flight {
+    /// What a new coordinator enters before anything else: nothing.
+    pub(super) fn blank(at: u64, voters: usize) -> Self {
+        let (stored, known) = (vec![None; voters], vec![None; voters]);
+        Self { at, heard: Vec::new(), calls: Vec::new(), stored, known, bytes: ENTRY, opens: true }
+    }
+
+    /// Whoever coordinated is gone: before it had the entry itself it sent it to nobody.
+    pub(super) fn interrupted(&mut self, coordinator: u16, now: u64) {
+        let own = self.stored.get(usize::from(coordinator)).copied().flatten();
+        if own.is_none_or(|own| own > now) {
+            self.stored.iter_mut().for_each(|stored| *stored = None);
+        }
+    }
+
+    /// It goes on under another coordinator.
+    pub(super) fn inherit(&mut self) {
+        self.known.iter_mut().for_each(|known| *known = None);
+        self.opens = true;
+    }
 }
 
 /// One colony.
@@ -70,7 +97,7 @@ pub(super) struct Office {
     pub(super) reserved: BTreeSet<u64>,
     heard: BTreeSet<Identity>,
     record_planned: bool,
-    last_at: u64,
+    pub(super) last_at: u64,
     deadline: u64,
     pub(super) publisher: Publisher,
     /// The last process of each type that was announced.
@@ -312,32 +339,37 @@ impl World {
         let calls: Vec<(Ticket, Call)> = calls.collect();
         let bytes = ENTRY + calls.iter().map(|(_, call)| bytes_of(&call.command)).sum::<u64>();
         let (stored, known) = (vec![None; voters], vec![None; voters]);
-        let flight = Flight { at, heard: heard.into_iter().collect(), calls, stored, known, bytes };
+        let flight =
+            Flight { at, heard: heard.into_iter().collect(), calls, stored, known, bytes, opens: false };
         if let Some(office) = self.office_mut(colony) {
             office.flight = Some(flight);
         }
         self.replicate(colony);
     }
 
-    /// Sends the entry under way to those who do not have it, and plans its commit.
+    /// Sends the entry under way to those who do not have it, and plans its commit. As in the shipped consensus, others get
+    /// it once the coordinator has it for good.
     pub(super) fn replicate(&mut self, colony: u16) {
         let now = self.now();
         let Some(office) = self.office(colony) else { return };
         let (Some(flight), Some(leader)) = (&office.flight, office.leader_node()) else { return };
-        let (mut stored, mut known, bytes) = (flight.stored.clone(), flight.known.clone(), flight.bytes);
+        let (mut stored, mut known) = (flight.stored.clone(), flight.known.clone());
+        let (bytes, commits) = (flight.bytes, 1 + u64::from(flight.opens));
         let nodes: Vec<u32> = office.voters.iter().map(|voter| voter.node).collect();
         let (quorum, epoch) = (office.quorum(), office.epoch);
+        let own = nodes.iter().position(|node| *node == leader).unwrap_or_default();
+        let begun = stored.get(own).copied().flatten();
+        let begun = begun.unwrap_or_else(|| now + self.commits(leader, commits)).max(now);
         for ((place, stored), known) in nodes.iter().zip(&mut stored).zip(&mut known) {
             if known.is_some_and(|known| known > now) {
                 continue;
             }
             if *place == leader {
-                let there = now + self.fsync(leader);
-                (*stored, *known) = (stored.or(Some(there)), known.or(Some(there)));
+                (*stored, *known) = (stored.or(Some(begun)), known.or(Some(begun)));
                 continue;
             }
             let Some(sent) = self.carry(leader, *place, bytes, Protocol::Replication) else { continue };
-            let there = now + sent + self.fsync(*place);
+            let there = begun + sent + self.commits(*place, commits);
             if let Some(back) = self.carry(*place, leader, ACK, Protocol::Replication) {
                 (*stored, *known) = (stored.or(Some(there)), Some(there + back));
             }
@@ -357,14 +389,15 @@ impl World {
         }
     }
 
-    /// How long a disk takes.
-    pub(super) fn fsync(&mut self, node: u32) -> u64 {
+    /// How long so many commits of a voter's store take, one after the other.
+    pub(super) fn commits(&mut self, node: u32, count: u64) -> u64 {
         let group = self.node(node).map_or(0, |node| usize::from(node.group));
         let Some(disk) = self.plan.scenario.nodes.get(group).map(|nodes| nodes.disk) else { return 0 };
-        if dice::happens(&mut self.chance, disk.slow_share) {
-            return disk.slow.0;
-        }
-        disk.fsync.0 / 2 + self.chance.below(disk.fsync.0 + 1)
+        let sync = |chance: &mut Chance| match dice::happens(chance, disk.slow_share) {
+            true => disk.slow.0,
+            false => disk.fsync.0 / 2 + chance.below(disk.fsync.0 + 1),
+        };
+        (0..count * COMMIT_SYNCS).map(|_| sync(&mut self.chance)).sum()
     }
 
     /// The entry under way is on enough disks, if those who said so can still be heard.
@@ -395,6 +428,9 @@ impl World {
     fn apply(&mut self, colony: u16, flight: Flight) {
         self.measure.entries += 1;
         self.measure.entry_requests += flight.calls.len() as u64;
+        if flight.opens && flight.calls.is_empty() && flight.heard.is_empty() {
+            return;
+        }
         let mut out = Outbox::default();
         let at = Timestamp::from_micros(flight.at);
         if let Some(office) = self.office_mut(colony) {
@@ -431,8 +467,10 @@ impl World {
                 for id in ids {
                     let Some(office) = self.office_mut(colony) else { return };
                     if id.number() > office.lives.len() as u64 {
+                        let entered = office.last_at;
                         office.lives.push(Life {
                             asked,
+                            entered,
                             assigned: 0,
                             ended: 0,
                             grants: 0,
@@ -496,16 +534,19 @@ impl World {
     fn process_ended(&mut self, colony: u16, number: u64, state: State) {
         let now = self.now();
         let Some(office) = self.office_mut(colony) else { return };
+        let clock = office.last_at;
         // Submitted by the request that is just being applied.
         let Some(life) = office.life(number) else { return };
         life.results = life.results.saturating_add(1);
         let first = life.ended == 0;
         (life.ended, life.state) = (now, state);
+        let in_colony = clock.saturating_sub(life.entered);
         let (turnaround, ran) = (now.saturating_sub(life.asked), std::mem::take(&mut life.runs));
         office.ended += u64::from(first);
         office.running -= u64::from(ran);
         self.measure.last_end = now;
         self.measure.turnaround.add(turnaround);
+        self.measure.in_colony.add(in_colony);
         let what = if state == State::Success { What::Succeeded } else { What::Failed };
         self.note(what, colony, 0, number, turnaround);
     }

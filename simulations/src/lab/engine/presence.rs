@@ -259,12 +259,14 @@ impl World {
         }
         let state = self.exec(exec)?;
         let schedule = state.schedule.as_ref()?;
-        let clock = self.node(state.node)?.clock(now);
+        let node = self.node(state.node)?;
+        let clock = node.clock(now);
+        // Of the narrower of its two directions, in bytes.
+        let rate = u64::from(node.up_rate.min(node.down_rate)) * 1_000 / 8;
         let moment = |at: u64| Timestamp::from_micros(clock.saturating_sub(now).saturating_add(at));
         let first = schedule.declared.partition_point(|(_, end)| *end < now);
         let windows = schedule.declared.iter().skip(first).take(DECLARED);
-        let windows =
-            windows.map(|(start, end)| Window { start: moment(*start), end: moment(*end), rate: 0 });
+        let windows = windows.map(|(start, end)| Window { start: moment(*start), end: moment(*end), rate });
         let windows = List::new(windows.collect()).unwrap_or_default();
         Some(Command::DeclareContacts { plan: ContactPlan { windows, margin: MARGIN } })
     }

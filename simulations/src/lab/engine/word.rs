@@ -26,6 +26,9 @@ const LOOK_GAP: u64 = 10_000;
 const THERE_FOR: Span = Span::from_secs(90);
 /// Peers that are told of a message in each heartbeat beside the neighbours: gossipsub's lazy part.
 const LAZY: u64 = 6;
+/// Peers that a shipped node holds connections with, at most. Its own word it tells all of them that listen, neighbours or
+/// not, and executors stay connected with the nodes they know: whole nodes after fifteen idle minutes, too.
+const CONNECTIONS: u64 = 4_096;
 /// Bytes around an announcement: author, number, two signatures, topic.
 const FRAME: u64 = 330;
 /// Bytes of a kind of work in it.
@@ -100,10 +103,11 @@ impl World {
         let count = waiting.iter().map(|work| work.count).sum();
         self.note(What::Announced, colony, leader, u64::from(word), count);
         let Some(office) = self.office_mut(colony) else { return };
-        let pause = match office.timing {
-            Timing::Local => Span::from_millis(200),
-            Timing::Internet => Span::from_millis(500),
+        let least = match office.timing {
+            Timing::Local => Duration::from_millis(200),
+            Timing::Internet => Duration::from_millis(500),
         };
+        let pause = Span::from_micros(office.publisher.pause(least).as_micros() as u64);
         let mesh = std::mem::take(&mut office.mesh);
         let bytes = FRAME + KIND * waiting.len() as u64;
         let way = self.spread(&mesh, leader, bytes);
@@ -121,7 +125,7 @@ impl World {
         }
     }
 
-    /// From neighbour to neighbour, the fastest first.
+    /// From the coordinator to all it is connected with, and from neighbour to neighbour, the fastest first.
     fn spread(&mut self, mesh: &Mesh, from: u32, bytes: u64) -> Way {
         let mut arrivals: Vec<Option<(u64, u32)>> = vec![None; mesh.listeners.len()];
         // The earliest arrival known of each: a later copy is a duplicate, whatever comes, and takes no place in the order.
@@ -145,7 +149,8 @@ impl World {
                 continue;
             }
             let here = mesh.listeners.get(place as usize).copied().unwrap_or_default();
-            for next in mesh.neighbours.get(place as usize).into_iter().flatten() {
+            let own = if start == Some(place as usize) { self.connected(mesh, place) } else { Vec::new() };
+            for next in own.iter().chain(mesh.neighbours.get(place as usize).into_iter().flatten()) {
                 let there = mesh.listeners.get(*next as usize).copied().unwrap_or_default();
                 if *next == sender {
                     continue;
@@ -162,6 +167,17 @@ impl World {
         }
         self.mend(mesh, bytes, &mut arrivals);
         Way { arrivals }
+    }
+
+    /// Listeners that a node is connected with, beside its neighbours.
+    fn connected(&self, mesh: &Mesh, place: u32) -> Vec<u32> {
+        let count = mesh.listeners.len() as u32;
+        let neighbours = mesh.neighbours.get(place as usize).map_or(&[][..], Vec::as_slice);
+        let chosen = |other: &u32| {
+            let lot = dice::hash(self.seed, u64::from(place), u64::from(*other)) % u64::from(count.max(1));
+            *other != place && lot < CONNECTIONS && !neighbours.contains(other)
+        };
+        (0..count).filter(chosen).collect()
     }
 
     /// Who heard nothing is told of it with a heartbeat by one of those it gossips with, asks, and gets it.

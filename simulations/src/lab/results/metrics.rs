@@ -44,6 +44,8 @@ pub const METRICS: &[Metric] = &[
     ("wait_p99", "ms", "99th percentile."),
     ("turnaround_p50", "ms", "From a submission's first sending to the end of its process: median,"),
     ("turnaround_p99", "ms", "99th percentile."),
+    ("in_colony_p50", "ms", "From a process' submission to its end, by the colony's own clock: median,"),
+    ("in_colony_p99", "ms", "99th percentile."),
     ("makespan", "s", "From the start to the end of the last process."),
     (
         "fairness",
@@ -128,6 +130,8 @@ pub fn of(outcome: &Outcome) -> BTreeMap<&'static str, f64> {
         ("wait_p99", quantiles(&m.wait, 990)),
         ("turnaround_p50", quantiles(&m.turnaround, 500)),
         ("turnaround_p99", quantiles(&m.turnaround, 990)),
+        ("in_colony_p50", quantiles(&m.in_colony, 500)),
+        ("in_colony_p99", quantiles(&m.in_colony, 990)),
         ("makespan", seconds(m.last_end)),
         ("fairness", fairness(outcome)),
         ("asks", m.asks as f64),
