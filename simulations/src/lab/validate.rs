@@ -32,9 +32,10 @@ const fn bound(metric: &'static str, share: f64, least: f64) -> Bound {
 }
 
 /// What is compared. Promises are compared exactly. Medians may be a tenth to a quarter apart: both are means of a few
-/// seeds, and the laboratory models neither signatures nor framing nor the engine's own looks at what is due. Counts
-/// differ by the luck of arrivals. The 99th percentile of some hundred requests is the luck of one or two, above all of
-/// those that a succession struck.
+/// seeds, and the laboratory models neither signatures nor framing. The wait for an executor may be further: an emulated
+/// one asks over a connection that nodes end when it is idle, and makes it anew, which costs round trips. Counts differ by
+/// the luck of arrivals. The 99th percentile of some hundred requests is the luck of one or two, above all of those that a
+/// succession struck.
 pub const BOUNDS: [Bound; 16] = [
     bound("lost", 0.0, 0.0),
     bound("unfinished", 0.0, 0.0),
@@ -42,9 +43,9 @@ pub const BOUNDS: [Bound; 16] = [
     bound("processes", 0.15, 5.0),
     bound("succeeded", 0.15, 5.0),
     bound("acknowledgement_p50", 0.10, 0.5),
-    bound("acknowledgement_p99", 0.50, 2.0),
-    bound("wait_p50", 0.25, 0.5),
-    bound("in_colony_p50", 0.15, 0.5),
+    bound("acknowledgement_p99", 0.60, 2.0),
+    bound("wait_p50", 0.45, 0.5),
+    bound("in_colony_p50", 0.25, 0.5),
     bound("in_colony_p99", 0.60, 2.0),
     bound("asks", 0.15, 10.0),
     bound("announcements", 0.25, 3.0),
