@@ -21,13 +21,18 @@ const NODES_MIN: usize = 3;
 
 /// Replaces a node that does not coordinate.
 pub async fn replace(colony: &mut Colony, broken: &mut Vec<String>) {
+    if colony.voters() < NODES_MIN {
+        return;
+    }
+    // Who came back last may still be catching up; without one more, those who vote would be no majority.
+    if !all_vote(colony).await {
+        broken.push(format!("replacement: not all vote within {BACK:?} of the calm"));
+        return;
+    }
     let Some(before) = office(colony) else {
         broken.push("replacement: nobody coordinates".to_owned());
         return;
     };
-    if colony.voters() < NODES_MIN {
-        return;
-    }
     let Some(number) = (0..colony.voters()).rev().find(|number| *number != before.1) else { return };
     colony.trace.note(format_args!("node {number} is replaced in the calm"));
     if !colony.send_away(number).await {
@@ -59,6 +64,18 @@ pub async fn replace(colony: &mut Colony, broken: &mut Vec<String>) {
     if now != Some(before) {
         broken.push(format!("replacement: term and coordinator were {before:?}, and are {now:?}"));
     }
+}
+
+/// Waits until as many vote as are to, and says whether that took no longer than it may.
+async fn all_vote(colony: &Colony) -> bool {
+    let begun = Instant::now();
+    while !colony.has_all_voters() {
+        if begun.elapsed() > BACK {
+            return false;
+        }
+        sleep(LOOK).await;
+    }
+    true
 }
 
 /// The term, and who coordinates.
