@@ -22,6 +22,12 @@ use super::{
 const PORT: u16 = 4001;
 /// Between the starts of two hosts, in microseconds: nobody starts a cluster in one moment.
 const BETWEEN: u64 = 50_000;
+/// The host that founds a colony.
+const FOUNDER: &str = "voter0";
+/// How long after its start the founder invites: its colony is made by then.
+const INVITES: u64 = 1_000_000;
+/// How long before the end the founder tells what became of the work.
+const TELLS: u64 = 10_000_000;
 /// When submitters begin: colonies are founded and joined by then.
 const SETTLED: u64 = 60_000_000;
 /// Most hosts: each is one to three real processes.
@@ -50,32 +56,45 @@ pub enum ExportError {
     },
 }
 
-/// The founder's script: it founds the colony, runs a node, and writes tickets for those who join.
+// What Shadow 3.3 lacks, no script may do: make a directory (`mkdirat`), or wait for what runs beside it (`rt_sigsuspend`).
+
+/// The founder's script: it founds the colony, and runs a node.
 const FOUND: &str = r#"#!/bin/sh
-# found.sh COLONY_BINARY TICKETS NAME ADDRESS TIMING
-mkdir -p "$2"
-"$1" init --home home --name "$3" --node-name founder --listen "$4" --timing "$5"
-"$1" up --home home --lab &
+# found.sh COLONY_BINARY NAME ADDRESS TIMING
+[ -e home ] || "$1" init --home home --name "$2" --node-name founder --listen "$3" --timing "$4"
+exec "$1" up --home home --lab
+"#;
+
+/// The founder's second script: it writes tickets for those who join.
+const INVITE: &str = r#"#!/bin/sh
+# invite.sh COLONY_BINARY
 for role in voter executor user observer; do
-    until "$1" invite --home home --role "$role" --uses 10000 --ttl 24h -o quiet > "$2/$role.new"; do sleep 1; done
-    mv "$2/$role.new" "$2/$role"
+    until "$1" invite --home home --role "$role" --uses 10000 --ttl 24h -o quiet > "$role.new"; do sleep 1; done
+    mv "$role.new" "$role.ticket"
 done
-wait
+"#;
+
+/// The founder's last script: what became of the newest thousand pieces of work.
+const TELL: &str = r#"#!/bin/sh
+# tell.sh COLONY_BINARY
+exec "$1" ps --home home --limit 1000 -o jsonl > processes.jsonl
 "#;
 
 /// The script of everybody else: waits for a ticket of its role, and joins.
 const JOIN: &str = r#"#!/bin/sh
-# join.sh COLONY_BINARY TICKETS ROLE NAME ADDRESS TIMING TYPE
-until [ -s "$2/$3" ]; do sleep 1; done
+# join.sh COLONY_BINARY FOUNDER ROLE NAME ADDRESS TIMING TYPE
+# All hosts share one `/tmp`, and what is drawn at random is the same in every run.
+export TMPDIR="$PWD"
+until [ -s "$2/$3.ticket" ]; do sleep 1; done
 if [ -e home ]; then
     # Its second life: it has joined already.
     if [ "$3" = executor ]; then exec "$1" executor start --home home --name "$4" --type "$7"; fi
     exec "$1" up --home home --lab
 fi
 case "$3" in
-    executor) exec "$1" join "$(cat "$2/$3")" --home home --name "$4" --listen "$5" --timing "$6" --lab --executor "$7" ;;
-    user) exec "$1" join "$(cat "$2/$3")" --home home --name "$4" --lab ;;
-    *) exec "$1" join "$(cat "$2/$3")" --home home --name "$4" --listen "$5" --timing "$6" --lab ;;
+    executor) exec "$1" join "$(cat "$2/$3.ticket")" --home home --name "$4" --listen "$5" --timing "$6" --lab --executor "$7" ;;
+    user) exec "$1" join "$(cat "$2/$3.ticket")" --home home --name "$4" --lab ;;
+    *) exec "$1" join "$(cat "$2/$3.ticket")" --home home --name "$4" --listen "$5" --timing "$6" --lab ;;
 esac
 "#;
 
@@ -86,7 +105,6 @@ while IFS="$(printf '\t')" read -r pause spec; do
     sleep "$pause"
     printf '%s' "$spec" | "$1" submit --home home - &
 done < "$2"
-wait
 "#;
 
 /// A host.
@@ -115,6 +133,8 @@ pub fn export(plan: &Plan, colony: &str) -> Result<Export, ExportError> {
     }
     let mut files = BTreeMap::from([
         ("found.sh".to_owned(), FOUND.to_owned()),
+        ("invite.sh".to_owned(), INVITE.to_owned()),
+        ("tell.sh".to_owned(), TELL.to_owned()),
         ("join.sh".to_owned(), JOIN.to_owned()),
         ("submit.sh".to_owned(), SUBMIT.to_owned()),
         ("network.gml".to_owned(), gml(plan)),
@@ -132,7 +152,7 @@ pub fn export(plan: &Plan, colony: &str) -> Result<Export, ExportError> {
             files.insert(format!("work/{}.tsv", host.name), text);
         }
     }
-    let whole = plan.scenario.stop.after.0.saturating_add(plan.scenario.stop.drain.0).saturating_add(SETTLED);
+    let whole = whole(plan);
     let config = json!({
         "general": {
             "stop_time": time(whole),
@@ -181,11 +201,12 @@ const fn word(class: Class) -> &'static str {
 fn describe(plan: &Plan, host: &Host<'_>, (colony, timing): (&str, &str), work: Option<&str>) -> Value {
     let node = host.node;
     // Shadow runs each process in `shadow.data/hosts/NAME`, below where it was started.
-    let tickets = format!("../../../tickets/c{}", node.colony);
+    let founder = format!("c{}-{FOUNDER}", node.colony);
+    let founds = host.name == founder;
+    let founder = format!("../{founder}");
     let listen = format!("/ip4/{}/tcp/{PORT}", host.address);
-    let founds = node.class == Class::Voter && host.name.ends_with("voter0");
     let args = if founds {
-        json!(["../../../found.sh", colony, tickets, plan.scenario.name, listen, timing])
+        json!(["../../../found.sh", colony, plan.scenario.name, listen, timing])
     } else {
         let role = match node.class {
             Class::Submitter => "user",
@@ -193,7 +214,7 @@ fn describe(plan: &Plan, host: &Host<'_>, (colony, timing): (&str, &str), work: 
         };
         let kind =
             plan.scenario.nodes.get(usize::from(node.group)).map_or("", |nodes| nodes.executor_type.as_str());
-        json!(["../../../join.sh", colony, tickets, role, host.name, listen, timing, kind])
+        json!(["../../../join.sh", colony, founder, role, host.name, listen, timing, kind])
     };
     let begin = host.place as u64 * BETWEEN;
     let mut processes = Vec::new();
@@ -216,6 +237,16 @@ fn describe(plan: &Plan, host: &Host<'_>, (colony, timing): (&str, &str), work: 
         }
         processes.push(process);
     }
+    if founds {
+        let mut script = |script: &str, at: u64| {
+            let args = json!([format!("../../../{script}"), colony]);
+            processes.push(json!({ "path": "/bin/sh", "args": args, "start_time": time(at) }));
+        };
+        script("invite.sh", begin + INVITES);
+        if lives.last().is_some_and(|(_, end)| end.is_none()) {
+            script("tell.sh", whole(plan).saturating_sub(TELLS));
+        }
+    }
     if let Some(work) = work {
         let args = json!(["../../../submit.sh", colony, format!("../../../{work}")]);
         processes.push(json!({ "path": "/bin/sh", "args": args, "start_time": time(SETTLED) }));
@@ -227,6 +258,11 @@ fn describe(plan: &Plan, host: &Host<'_>, (colony, timing): (&str, &str), work: 
         "bandwidth_down": format!("{} Kbit", node.down_rate),
         "processes": processes,
     })
+}
+
+/// How long all of it takes.
+fn whole(plan: &Plan) -> u64 {
+    plan.scenario.stop.after.0.saturating_add(plan.scenario.stop.drain.0).saturating_add(SETTLED)
 }
 
 /// When a host runs, by the kills and starts of the timeline that are about all of a group or region.
@@ -320,8 +356,9 @@ fn left_out(plan: &Plan) -> Vec<String> {
 
 fn readme(plan: &Plan, left_out: &[String]) -> String {
     let mut text = format!(
-        "# {} for Shadow\n\nRun it in this directory, where `tickets/` and `shadow.data/` must not be yet:\n\n```sh\nshadow shadow.yaml\n```\n\n\
-         Work begins after {} s of virtual time, when the colonies stand. What commands printed is in `shadow.data/hosts/`.\n",
+        "# {} for Shadow\n\nRun it in this directory, where `shadow.data/` must not be yet:\n\n```sh\nshadow shadow.yaml\n```\n\n\
+         Work begins after {} s of virtual time, when the colonies stand. What commands printed is in `shadow.data/hosts/`; what \
+         became of the work is in each founder's `processes.jsonl` there.\n",
         plan.scenario.name,
         SETTLED / 1_000_000
     );
