@@ -244,17 +244,21 @@ impl Colony {
         };
         let first = ColonyConfig { id: colony(), found: Some(founding), peers: Vec::new() };
         self.must_start(0, vec![first]).await?;
-        for number in 1..self.seats.len() {
+        for number in 1..voters {
             self.must_start(number, Vec::new()).await?;
-            let role = if number < voters { Role::Voter } else { Role::Observer };
-            self.admit(number, role).await?;
+            self.admit(number, Role::Voter).await?;
         }
+        // The coordinator takes in one after the other: those who vote before the many who do not.
         let begun = self.trace.elapsed();
         while self.seats[0].status().is_none_or(|status| status.voters.len() < voters) {
             if self.trace.elapsed() > begun + PATIENCE {
                 return Err(Stuck::Slow(format!("electing {voters} voters")));
             }
             sleep(Duration::from_millis(50)).await;
+        }
+        for number in voters..self.seats.len() {
+            self.must_start(number, Vec::new()).await?;
+            self.admit(number, Role::Observer).await?;
         }
         Ok(())
     }
