@@ -241,6 +241,10 @@ fn read_contents(database: &Database) -> Result<Contents, StoreFailure> {
         if fact == Fact::Fate as u8 {
             let fate = Fate::from_value(value.value())?;
             contents.doomed.push_back((Slot(slot), fate));
+        } else if fact == Fact::Rows as u8 {
+            // A slot of nothing but rows stands nowhere else. Given out once more, it would mix two states.
+            let rows = Slot::from_value(value.value())?;
+            contents.unused = contents.unused.max(rows.0.saturating_add(1));
         }
     }
     Ok(contents)

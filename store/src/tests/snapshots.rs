@@ -333,6 +333,44 @@ async fn a_snapshot_that_was_given_up_leaves_nothing() {
     .await;
 }
 
+#[tokio::test]
+async fn a_second_snapshot_after_a_restart_replaces_all_of_the_first() {
+    let (_sender, mut from) = with_history(3).await;
+    let disk = FaultyDisk::new(None);
+    let open = || Store::open(Disk::Backend(Box::new(disk.clone())), Options::default(), FRESH).unwrap();
+    for _ in 0..3 {
+        for _ in 0..5 {
+            from.run_one().await;
+        }
+        let (meta, snapshot) = build(&mut from).await;
+        let (store, writer) = open();
+        on_one_thread(writer, async {
+            let mut to = Driver::open(&store).await;
+            let mut receiving = to.store.machine.begin_receiving_snapshot().await.unwrap();
+            for chunk in chunks(&snapshot) {
+                receiving.push(chunk).await.unwrap();
+            }
+            to.store.machine.install_snapshot(&meta, receiving).await.unwrap();
+            drop((to, store));
+        })
+        .await;
+
+        // Nothing of the one before is in it, and nothing of it goes when the one before is cleared away.
+        let (store, writer) = open();
+        on_one_thread(writer, async {
+            let mut to = Driver::open(&store).await;
+            for _ in 0..100 {
+                to.store.log.save_vote(&crate::Vote::default()).await.unwrap();
+            }
+            let current = to.store.machine.get_current_snapshot().await.unwrap().unwrap();
+            assert_eq!(current.meta, meta);
+            assert_eq!(chunks(&current.snapshot), chunks(&snapshot));
+            drop((current, to, store));
+        })
+        .await;
+    }
+}
+
 /// Takes all room in the writer's queue.
 fn fill(store: &Store) -> Vec<tokio::sync::mpsc::OwnedPermit<crate::operation::Operation>> {
     std::iter::from_fn(|| store.link.outbox.clone().try_reserve_owned().ok()).collect()
