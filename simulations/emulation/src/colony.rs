@@ -55,6 +55,8 @@ const LOOK: Duration = Duration::from_millis(5);
 const DECIDE: Duration = Duration::from_secs(20);
 /// How long anything may take while nothing is broken.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How much longer the coordinator may take for each node: it takes in one after the other.
+const TAKES_IN: Duration = Duration::from_secs(1);
 
 /// The key of the colony.
 #[must_use]
@@ -259,6 +261,13 @@ impl Colony {
         for number in voters..self.seats.len() {
             self.must_start(number, Vec::new()).await?;
             self.admit(number, Role::Observer).await?;
+        }
+        let (begun, nodes) = (self.trace.elapsed(), u32::try_from(self.seats.len()).unwrap_or(u32::MAX));
+        while self.seats.iter().any(|seat| seat.status().is_none_or(|status| status.applied == 0)) {
+            if self.trace.elapsed() > begun + PATIENCE + TAKES_IN.saturating_mul(nodes) {
+                return Err(Stuck::Slow("taking all nodes in".to_owned()));
+            }
+            sleep(Duration::from_millis(50)).await;
         }
         Ok(())
     }

@@ -55,6 +55,11 @@ fn a_node_that_joined_anew_and_was_stopped_while_it_caught_up_starts_again() {
 }
 
 #[test]
+fn a_node_that_installs_a_second_snapshot_after_a_restart_has_the_state_of_it() {
+    emulate("--seed 131 --faults power-cut,membership,succession,last-word");
+}
+
+#[test]
 fn a_node_that_replays_the_vote_of_its_former_disk_deposes_nobody() {
     emulate("--seed 21 --faults clock-drift,clients-cut,bit-flip");
 }
